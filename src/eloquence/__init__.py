@@ -1,0 +1,3 @@
+"""Eloquence: a real-time voice coach, French first."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,113 @@
+"""The record of a conversation: what is stored, turn by turn, the moment each turn ends.
+
+A session is an append-only log. Everything that a report needs is in it: words with times, who
+was interrupted where, latencies, and what was measured on the sound of each turn. The audio
+itself is kept apart, and only with consent.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+from pydantic import Field
+
+from eloquence.coaching.character import Language, Model
+from eloquence.delivery.sound import Sound
+from eloquence.delivery.words import Word
+
+Speaker = Literal["learner", "character"]
+Status = Literal["live", "complete", "interrupted", "failed"]
+"""`complete`: ended by the learner or the script. `interrupted`: the connection or the process
+ended it. `failed`: a stage or the machine did. A reason always goes with the last two."""
+
+
+class Latency(Model):
+    """Seconds that each stage took before this turn was heard; None where it does not apply.
+
+    `endpointing`: end of the learner's speech to the decision that the turn ended.
+    `transcription`: end of speech to the final words. `llm`: to the first token.
+    `tts`: to the first sound. `response`: end of the learner's speech to the first sound handed
+    to the transport.
+    """
+
+    endpointing: float | None = None
+    transcription: float | None = None
+    llm: float | None = None
+    tts: float | None = None
+    response: float | None = None
+
+
+class Turn(Model):
+    """One speaker's stretch of speech. Times are seconds since the session started.
+
+    For a character's turn `text` is what was *heard*: an interrupted one ends where the sound
+    stopped. `sound` is present on learner turns. By ear (no recogniser) `text` is empty and
+    `words` is None.
+    """
+
+    index: int = Field(ge=0)
+    speaker: Speaker
+    start: float
+    end: float
+    text: str = ""
+    words: tuple[Word, ...] | None = None
+    interrupted: bool = False
+    latency: Latency = Latency()
+    sound: Sound | None = None
+
+
+class Session(Model):
+    """One conversation, as opened. `started_at` is POSIX time in seconds, UTC."""
+
+    id: str
+    exercise: str
+    scenario: str
+    character: str
+    language: Language
+    started_at: float
+    stages: dict[str, str] = {}
+    """Which provider served each stage, e.g. {"stt": "vosk", "llm": "script", "tts": "espeak"}."""
+    keep_audio: bool = False
+    source: Literal["conversation", "recording"] = "conversation"
+    title: str = ""
+
+
+class SessionEnd(Model):
+    """How a session ended. `duration` is seconds since it started; `reason` is a stable word such
+    as `learner`, `script`, `duration`, `idle`, `page_closed`, `process_died`, `stt`, `llm`, `tts`."""
+
+    status: Status
+    reason: str
+    duration: float
+
+
+class StoredSession(Model):
+    """A session with all that was appended to it. `end` is None while it is live (or was cut off)."""
+
+    session: Session
+    turns: tuple[Turn, ...] = ()
+    end: SessionEnd | None = None
+    audio: tuple[str, ...] = ()
+    """Names of the kept recordings: `learner`, `mix`."""
+
+
+class SessionStore(Protocol):
+    """Where sessions are kept. Every call has its effect on the disk when it returns.
+
+    Raises StorageError when the store fails, SessionNotFoundError for an unknown id.
+    """
+
+    async def open(self, session: Session) -> None: ...
+
+    async def append(self, session_id: str, turn: Turn) -> None: ...
+
+    async def end(self, session_id: str, end: SessionEnd) -> None: ...
+
+    async def get(self, session_id: str) -> StoredSession: ...
+
+    async def list(self, *, limit: int = 100, offset: int = 0) -> Sequence[StoredSession]:
+        """Newest first, without their turns."""
+        ...
+
+    async def delete(self, session_id: str) -> None:
+        """The session, its turns and its recordings, for good."""
+        ...

@@ -1,0 +1,1 @@
+"""The one pipeline: the coach, assembling a session, and what a transport must offer."""

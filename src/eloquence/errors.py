@@ -1,0 +1,168 @@
+"""Every error that Eloquence raises on purpose, as one tree.
+
+    EloquenceError                    code, retryable, mend
+      ConfigurationError              the operator must change something
+        DependencyNotFoundError       a package that a provider needs is not installed
+        ProviderNotFoundError         no provider of that name for that stage
+        PluginError                   a plugin could not be loaded, or failed
+      ContentError                    an exercise or character file is wrong or absent
+      RecordingError                  a recording cannot be read as sound
+      SessionError
+        SessionCreationError          a conversation could not be prepared
+        SessionStartError             a prepared conversation could not start
+        AgentCreationError            the coach itself could not be made
+        SessionNotFoundError          no stored session of that id
+        CapacityError                 this process carries as many conversations as it can
+      ProviderError                   a stage failed: which one (class) and why (cause)
+        SpeechToTextError
+        LanguageModelError
+        TextToSpeechError
+      ModelError                      a speech model could not be fetched or is damaged
+      TransportError
+        LocalProtocolError            we broke the wire protocol
+        RemoteProtocolError           the client broke the wire protocol
+        ConnectionLostError
+      StorageError                    the store could not be read or written
+
+`code` is stable and meant for machines; the message and `mend` are meant for people. A message
+never holds what was said, nor a secret.
+"""
+
+from typing import ClassVar, Literal
+
+Cause = Literal[
+    "authentication", "rate_limit", "timeout", "unreachable", "bad_request", "bad_answer", "internal"
+]
+
+_RETRYABLE: frozenset[Cause] = frozenset({"rate_limit", "timeout", "unreachable", "internal"})
+
+
+class EloquenceError(Exception):
+    """Root of the tree. `mend` says what the reader can do about it, or is empty."""
+
+    code: ClassVar[str] = "internal"
+
+    def __init__(self, message: str, *, mend: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.mend = mend
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same call may succeed later without anybody changing anything."""
+        return False
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.mend}".rstrip()
+
+
+class ConfigurationError(EloquenceError):
+    code = "configuration"
+
+
+class DependencyNotFoundError(ConfigurationError):
+    code = "dependency_not_found"
+
+
+class ProviderNotFoundError(ConfigurationError):
+    code = "provider_not_found"
+
+
+class PluginError(ConfigurationError):
+    code = "plugin"
+
+
+class ContentError(EloquenceError):
+    code = "content"
+
+
+class RecordingError(EloquenceError):
+    code = "recording"
+
+
+class SessionError(EloquenceError):
+    code = "session"
+
+
+class SessionCreationError(SessionError):
+    code = "session_creation"
+
+
+class SessionStartError(SessionError):
+    code = "session_start"
+
+
+class AgentCreationError(SessionError):
+    code = "agent_creation"
+
+
+class SessionNotFoundError(SessionError):
+    code = "session_not_found"
+
+
+class CapacityError(SessionError):
+    code = "capacity"
+
+    @property
+    def retryable(self) -> bool:
+        return True
+
+
+class ProviderError(EloquenceError):
+    code = "provider"
+
+    def __init__(self, message: str, *, cause: Cause, mend: str = "") -> None:
+        super().__init__(message, mend=mend)
+        self.cause: Cause = cause
+
+    @property
+    def retryable(self) -> bool:
+        return self.cause in _RETRYABLE
+
+
+class SpeechToTextError(ProviderError):
+    code = "stt"
+
+
+class LanguageModelError(ProviderError):
+    code = "llm"
+
+
+class TextToSpeechError(ProviderError):
+    code = "tts"
+
+
+class ModelError(EloquenceError):
+    code = "model"
+
+    def __init__(self, message: str, *, mend: str = "", retryable: bool = False) -> None:
+        super().__init__(message, mend=mend)
+        self._retryable = retryable
+
+    @property
+    def retryable(self) -> bool:
+        return self._retryable
+
+
+class TransportError(EloquenceError):
+    code = "transport"
+
+
+class LocalProtocolError(TransportError):
+    code = "local_protocol"
+
+
+class RemoteProtocolError(TransportError):
+    code = "remote_protocol"
+
+
+class ConnectionLostError(TransportError):
+    code = "connection_lost"
+
+    @property
+    def retryable(self) -> bool:
+        return True
+
+
+class StorageError(EloquenceError):
+    code = "storage"

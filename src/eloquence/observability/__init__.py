@@ -1,0 +1,1 @@
+"""Where logs go, and what they never hold."""

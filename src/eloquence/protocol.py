@@ -1,0 +1,304 @@
+"""The messages between the page and the server: one source for validation, types and docs.
+
+Text frames carry one JSON message each, told apart by `type`. Binary frames carry sound:
+
+- client to server: PCM16 little-endian, mono, `INPUT_RATE`, `INPUT_FRAME` samples (20 ms);
+- server to client: a little-endian u32 segment number, then PCM16 mono at `OUTPUT_RATE`.
+
+A *segment* is one stretch of the character's speech. The client plays segments in order and says
+what it really played: positions are seconds of sound that left the loudspeaker. The first message
+is the client's `hello`; the server answers `ready`, or `error` and closes.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from eloquence.errors import RemoteProtocolError
+
+VERSION = 1
+INPUT_RATE = 16_000
+INPUT_FRAME = 320
+OUTPUT_RATE = 24_000
+SEGMENT_HEADER = 4
+MAX_FRAME_BYTES = 65_536
+
+State = Literal["listening", "thinking", "speaking", "paused"]
+
+
+class Message(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+# client to server
+
+
+class Hello(Message):
+    """Opens a conversation."""
+
+    type: Literal["hello"] = "hello"
+    version: int = VERSION
+    exercise: str = Field(max_length=64)
+    scenario: str | None = Field(None, max_length=64)
+    language: Literal["fr", "en"] = "fr"
+    patience: float | None = Field(None, ge=0.3, le=12)
+    """Seconds of silence after which an unfinished sentence ends the turn; None = the exercise's."""
+    push_to_talk: bool = False
+    keep_audio: bool = False
+    """Consent to keep the sound of this conversation on the server's machine."""
+
+
+class PlaybackStarted(Message):
+    type: Literal["playback_started"] = "playback_started"
+    segment: int = Field(ge=0)
+
+
+class PlaybackProgress(Message):
+    """Sent about four times a second while a segment plays."""
+
+    type: Literal["playback_progress"] = "playback_progress"
+    segment: int = Field(ge=0)
+    position: float = Field(ge=0)
+
+
+class PlaybackEnded(Message):
+    """The segment was played to its end."""
+
+    type: Literal["playback_ended"] = "playback_ended"
+    segment: int = Field(ge=0)
+    position: float = Field(ge=0)
+
+
+class PlaybackCleared(Message):
+    """The answer to `clear`: how much of the segment had been heard."""
+
+    type: Literal["playback_cleared"] = "playback_cleared"
+    segment: int = Field(ge=0)
+    position: float = Field(ge=0)
+
+
+class Press(Message):
+    """Push-to-talk: the learner starts to talk."""
+
+    type: Literal["press"] = "press"
+
+
+class Release(Message):
+    """Push-to-talk: the learner has finished talking."""
+
+    type: Literal["release"] = "release"
+
+
+class SetPushToTalk(Message):
+    type: Literal["set_push_to_talk"] = "set_push_to_talk"
+    on: bool
+
+
+class SetPatience(Message):
+    type: Literal["set_patience"] = "set_patience"
+    seconds: float = Field(ge=0.3, le=12)
+
+
+class Say(Message):
+    """A typed turn, instead of a spoken one."""
+
+    type: Literal["say"] = "say"
+    text: str = Field(min_length=1, max_length=2000)
+
+
+class Interrupt(Message):
+    """Stops the character at once (the Esc key)."""
+
+    type: Literal["interrupt"] = "interrupt"
+
+
+class Pause(Message):
+    """Suspends the conversation: nothing is heard or said until `resume`."""
+
+    type: Literal["pause"] = "pause"
+
+
+class Resume(Message):
+    type: Literal["resume"] = "resume"
+
+
+class End(Message):
+    """The learner ends the conversation."""
+
+    type: Literal["end"] = "end"
+
+
+ClientMessage = (
+    Hello
+    | PlaybackStarted
+    | PlaybackProgress
+    | PlaybackEnded
+    | PlaybackCleared
+    | Press
+    | Release
+    | SetPushToTalk
+    | SetPatience
+    | Say
+    | Interrupt
+    | Pause
+    | Resume
+    | End
+)
+
+
+# server to client
+
+
+class StageStatus(Message):
+    """Which provider serves a stage, in one sentence for the learner."""
+
+    provider: str
+    detail: str
+    mend: str = ""
+    model: str = ""
+    leaves_machine: str = ""
+
+
+class Ready(Message):
+    """The conversation is open; the character will speak first."""
+
+    type: Literal["ready"] = "ready"
+    session: str
+    character: str
+    title: str
+    duration: float
+    """Planned length in seconds."""
+    patience: float
+    by_ear: bool
+    stages: dict[str, StageStatus]
+
+
+class StateChanged(Message):
+    type: Literal["state"] = "state"
+    state: State
+
+
+class Hearing(Message):
+    """Whether the learner's voice is being heard right now."""
+
+    type: Literal["hearing"] = "hearing"
+    on: bool
+
+
+class SegmentStart(Message):
+    type: Literal["segment_start"] = "segment_start"
+    segment: int
+
+
+class SegmentEnd(Message):
+    """All sound of the segment has been sent; `duration` is its length in seconds."""
+
+    type: Literal["segment_end"] = "segment_end"
+    segment: int
+    duration: float
+
+
+class PlaybackPause(Message):
+    """Hold the sound: the learner may be interrupting."""
+
+    type: Literal["playback_pause"] = "playback_pause"
+    segment: int
+
+
+class PlaybackResume(Message):
+    type: Literal["playback_resume"] = "playback_resume"
+    segment: int
+
+
+class PlaybackClear(Message):
+    """Drop the sound now and answer `playback_cleared`."""
+
+    type: Literal["playback_clear"] = "playback_clear"
+    segment: int
+
+
+class Caption(Message):
+    """What is being said. A later caption of the same `id` replaces an earlier one."""
+
+    type: Literal["caption"] = "caption"
+    id: str
+    speaker: Literal["learner", "character"]
+    text: str
+    final: bool
+    interrupted: bool = False
+
+
+class TurnStored(Message):
+    """The turn is safe on the disk."""
+
+    type: Literal["turn_stored"] = "turn_stored"
+    index: int
+    speaker: Literal["learner", "character"]
+    response: float | None = None
+    """Seconds from the end of the learner's speech to the character's first sound."""
+
+
+class Notice(Message):
+    """Something the learner should know; the conversation goes on."""
+
+    type: Literal["notice"] = "notice"
+    code: str
+    message: str
+
+
+class Failure(Message):
+    """The conversation cannot start or go on; the connection closes after it."""
+
+    type: Literal["error"] = "error"
+    code: str
+    message: str
+    mend: str = ""
+    retryable: bool = False
+
+
+class Ended(Message):
+    """The conversation is over and its report can be asked for."""
+
+    type: Literal["ended"] = "ended"
+    session: str
+    status: Literal["complete", "interrupted", "failed"]
+    reason: str
+
+
+ServerMessage = (
+    Ready
+    | StateChanged
+    | Hearing
+    | SegmentStart
+    | SegmentEnd
+    | PlaybackPause
+    | PlaybackResume
+    | PlaybackClear
+    | Caption
+    | TurnStored
+    | Notice
+    | Failure
+    | Ended
+)
+
+_client: TypeAdapter[ClientMessage] = TypeAdapter(
+    Annotated[ClientMessage, Field(discriminator="type")]
+)
+_server: TypeAdapter[ServerMessage] = TypeAdapter(
+    Annotated[ServerMessage, Field(discriminator="type")]
+)
+
+
+def parse_client(text: str | bytes) -> ClientMessage:
+    """The client's message. Raises RemoteProtocolError, without echoing what was sent."""
+    try:
+        return _client.validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "message"
+        raise RemoteProtocolError(f"Bad message: {where}: {first['type']}.") from error
+
+
+def parse_server(text: str | bytes) -> ServerMessage:
+    """The server's message, for clients written in Python. Raises ValueError."""
+    return _server.validate_json(text)

@@ -1,0 +1,1 @@
+"""One module per vendor of a stage; each is found by entry point."""

@@ -1,0 +1,109 @@
+"""Providers of a stage, and how they are found.
+
+Everybody comes through the same door: the providers that ship here and those of another package
+are entry points of the groups `eloquence.stt`, `eloquence.llm` and `eloquence.tts`. Listing the
+names imports nothing; choosing one imports exactly one.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Literal
+
+from pydantic import BaseModel, ValidationError
+
+from eloquence.errors import ConfigurationError, DependencyNotFoundError, ProviderNotFoundError
+
+Stage = Literal["stt", "llm", "tts"]
+STAGES: tuple[Stage, ...] = ("stt", "llm", "tts")
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """What a provider says of itself for one language, without starting anything.
+
+    `detail` is one sentence for people: what is active, or what is missing. `mend` is the command
+    or the step that would make it ready; `model` names a model that `eloquence models download`
+    knows and that would help. `leaves_machine` names the outside host that would receive speech
+    or text, or is empty when everything stays on this machine.
+    """
+
+    ready: bool
+    detail: str
+    mend: str = ""
+    model: str = ""
+    leaves_machine: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A vendor's implementation of a stage, as data.
+
+    `create(options, context)` makes a fresh engine object for one conversation (see
+    `eloquence.conversation.stages` for the context). `check(options, language)` must be quick and
+    must not touch the network. `environment` maps an option to the variables that also set it,
+    first found wins. `languages` is empty when the provider takes any language.
+    """
+
+    name: str
+    options: type[BaseModel]
+    create: Callable[[Any, Any], Any]
+    check: Callable[[Any, str], Readiness]
+    languages: frozenset[str] = frozenset()
+    environment: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def parse(
+        self, given: Mapping[str, object], environment: Mapping[str, str] | None = None
+    ) -> BaseModel:
+        """The options from what was given and the environment. Raises ConfigurationError."""
+        surroundings = os.environ if environment is None else environment
+        values: dict[str, object] = {}
+        for option, variables in self.environment.items():
+            found = next((surroundings[name] for name in variables if surroundings.get(name)), None)
+            if found is not None:
+                values[option] = found
+        values.update(given)
+        try:
+            return self.options.model_validate(values)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(str(part) for part in first["loc"]) or "options"
+            known = ", ".join(sorted(self.options.model_fields))
+            raise ConfigurationError(
+                f"Option {where!r} of provider {self.name!r}: {first['msg']}.",
+                mend=f"Options it knows: {known}.",
+            ) from error
+
+
+def names(stage: Stage) -> list[str]:
+    """The providers of a stage that are installed, sorted, without importing any."""
+    return sorted(point.name for point in _points(stage))
+
+
+def provider(stage: Stage, name: str) -> Provider:
+    """The provider of that name. Raises ProviderNotFoundError or DependencyNotFoundError."""
+    for point in _points(stage):
+        if point.name == name:
+            return _load(point)
+    raise ProviderNotFoundError(
+        f"There is no {stage} provider named {name!r}.",
+        mend=f"Installed: {', '.join(names(stage)) or 'none'}.",
+    )
+
+
+def _points(stage: Stage) -> tuple[EntryPoint, ...]:
+    return tuple(entry_points(group=f"eloquence.{stage}"))
+
+
+def _load(point: EntryPoint) -> Provider:
+    try:
+        loaded = point.load()
+    except ModuleNotFoundError as error:
+        raise DependencyNotFoundError(
+            f"Provider {point.name!r} needs the package {error.name!r}.",
+            mend=f"Install it: pip install 'eloquence[{point.name}]'.",
+        ) from error
+    if not isinstance(loaded, Provider):
+        raise ConfigurationError(f"Entry point {point.value!r} is not an eloquence Provider.")
+    return loaded

@@ -1,0 +1,1 @@
+"""FastAPI: the page, the content, the sessions and the socket."""

@@ -1,0 +1,1 @@
+"""What is kept: content from YAML, sessions in SQLite, recordings as files, speech models."""

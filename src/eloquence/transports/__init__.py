@@ -1,0 +1,1 @@
+"""How audio and events travel between a person and the one pipeline."""
