@@ -1,0 +1,467 @@
+"""Exercises and characters, read from YAML: those that ship, and the author's own.
+
+A folder of content holds `<language>/exercises/*.yaml` and `<language>/characters/*.yaml`. The
+author's file replaces the shipped one of the same id. A wrong file never hides the right ones: it
+is left out, and says why in `Library.problems`, with its line and what to do.
+"""
+
+import difflib
+import io
+import logging
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
+
+from pydantic import AliasChoices, BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    CollectionEndEvent,
+    CollectionStartEvent,
+    NodeEvent,
+    ScalarEvent,
+)
+
+from eloquence.coaching.character import DEFAULT_CHARACTER, Character, Language
+from eloquence.coaching.exercise import Exercise
+from eloquence.errors import ContentError
+
+if TYPE_CHECKING:
+    from eloquence.coaching.feedback import Phrases
+    from eloquence.coaching.lexicon import Lexicon
+    from eloquence.coaching.norms import Norms
+
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+SHIPPED = Path(__file__).resolve().parent.parent / "content"
+MAX_BYTES = 256 * 1024
+MAX_DEPTH = 32
+KINDS: Mapping[str, type[Exercise] | type[Character]] = {
+    "exercises": Exercise,
+    "characters": Character,
+}
+
+_log = logging.getLogger(__name__)
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A YAML file as read: plain values, and where each stands. Lines count from 1."""
+
+    path: Path
+    values: CommentedMap
+
+    def line(self, where: Sequence[str | int]) -> int:
+        """The line of the deepest part of `where` that is in the file; 1 when none is."""
+        node: Any = self.values
+        line = 1
+        for part in where:
+            found = _key(node, part)
+            if found is None:
+                continue
+            line = (node.lc.key(found) if isinstance(node, CommentedMap) else node.lc.item(found))[
+                0
+            ] + 1
+            node = node[found]
+        return line
+
+
+@dataclass(frozen=True)
+class Library:
+    """What can be practised and with whom, in each language.
+
+    `folders` are read in order; a later one replaces what an earlier one has under the same id.
+    Files are read when their language is first asked for.
+    """
+
+    folders: tuple[Path, ...]
+    _shelves: dict[Language, "_Shelf"] = field(default_factory=dict, repr=False, compare=False)
+
+    def exercise(self, exercise_id: str, language: Language) -> Exercise:
+        """The exercise of that id. Raises ContentError, naming the nearest id."""
+        known = self._shelf(language).exercises
+        if exercise_id in known:
+            return known[exercise_id]
+        elsewhere = [
+            other
+            for other in LANGUAGES
+            if other != language and exercise_id in self._shelf(other).exercises
+        ]
+        if elsewhere:
+            mend = f"It exists in: {', '.join(elsewhere)}."
+        else:
+            mend = _suggestion(exercise_id, sorted(known), "Exercises")
+        raise ContentError(f"There is no exercise {exercise_id!r} in {language!r}.", mend=mend)
+
+    def exercises(self, language: Language) -> tuple[Exercise, ...]:
+        """All exercises of a language, easiest first, then by id."""
+        order = ("beginner", "intermediate", "advanced")
+        return tuple(
+            sorted(
+                self._shelf(language).exercises.values(),
+                key=lambda exercise: (order.index(exercise.difficulty), exercise.id),
+            )
+        )
+
+    def character(self, character_id: str, language: Language) -> Character:
+        """The character of that id; `marie_coach`, with a warning, for an unknown one (CHR-07)."""
+        known = self._shelf(language).characters
+        if character_id not in known:
+            _log.warning(
+                "unknown character, %s takes the part",
+                DEFAULT_CHARACTER,
+                extra={"character": character_id, "language": language},
+            )
+            return known[DEFAULT_CHARACTER]
+        return known[character_id]
+
+    def characters(self, language: Language) -> tuple[Character, ...]:
+        """All characters of a language, by id."""
+        known = self._shelf(language).characters
+        return tuple(known[name] for name in sorted(known))
+
+    def norms(self, language: Language) -> "Norms":
+        """The bands that scores are read from. Raises ContentError."""
+        from eloquence.coaching.norms import Norms
+
+        return self._table(language, "norms", Norms)
+
+    def lexicon(self, language: Language) -> "Lexicon":
+        """Fillers, hedges and other word lists. Raises ContentError."""
+        from eloquence.coaching.lexicon import Lexicon
+
+        return self._table(language, "lexicon", Lexicon)
+
+    def phrases(self, language: Language) -> "Phrases":
+        """The sentences that feedback is made of. Raises ContentError."""
+        from eloquence.coaching.feedback import Phrases
+
+        return self._table(language, "feedback", Phrases)
+
+    @cached_property
+    def problems(self) -> tuple[ContentError, ...]:
+        """Everything that is wrong in the files, in the order in which they are read."""
+        return tuple(error for name in LANGUAGES for error in self._shelf(name).problems)
+
+    def _shelf(self, language: Language) -> "_Shelf":
+        if language not in self._shelves:
+            self._shelves[language] = _shelf(self.folders, language)
+        return self._shelves[language]
+
+    def _table(self, language: Language, name: str, model: type[M]) -> M:
+        for folder in reversed(self.folders):
+            path = folder / language / f"{name}.yaml"
+            if path.is_file():
+                return validated(document(path), model)
+        raise ContentError(f"There is no {name}.yaml for {language!r}.")
+
+
+@dataclass(slots=True)
+class _Shelf:
+    exercises: dict[str, Exercise] = field(default_factory=dict)
+    characters: dict[str, Character] = field(default_factory=dict)
+    problems: list[ContentError] = field(default_factory=list)
+
+
+def load(own: Path | None = None) -> Library:
+    """The shipped content, with the author's own folder over it."""
+    return Library((SHIPPED,) if own is None else (SHIPPED, own))
+
+
+def document(path: Path) -> Document:
+    """The file as plain values with lines. Raises ContentError: absent, too big, not YAML,
+    a repeated key, an alias or a tag, or no mapping at the top."""
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise ContentError(
+                f"{path}: the file has {size} bytes.",
+                mend=f"A content file has at most {MAX_BYTES} bytes: shorten it or split it.",
+            )
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ContentError(
+            f"{path}: the file cannot be read ({error.strerror}).",
+            mend="Check its name and its permissions.",
+        ) from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise _wrong(path, line, "this is not UTF-8.", "Save the file as UTF-8.") from error
+    yaml = YAML(typ="rt", pure=True)
+    try:
+        _refuse_what_content_never_needs(path, text)
+        values = yaml.load(text)
+    except DuplicateKeyError as error:
+        line = _line_of(error)
+        named = re.search(r'found duplicate key "([^"]*)"', str(error.problem))
+        raise _wrong(
+            path,
+            line,
+            f"the key {named[1] if named else '?'!r} is given twice.",
+            "Keep one of the two.",
+        ) from error
+    except MarkedYAMLError as error:
+        cause = " ".join(str(part) for part in (error.context, error.problem) if part)
+        raise _wrong(
+            path,
+            _line_of(error),
+            f"this is not YAML: {cause}.",
+            "Check the indentation; put a text that holds ': ' or begins with a sign in quotes.",
+        ) from error
+    except YAMLError as error:
+        raise _wrong(
+            path, 1, "this is not YAML: a character is not allowed.", "Remove control characters."
+        ) from error
+    if not isinstance(values, CommentedMap):
+        raise _wrong(
+            path, 1, "the file holds no keys.", "Start from the example in docs/authors.md."
+        )
+    return Document(path, values)
+
+
+def validated(source: Document, model: type[M]) -> M:
+    """The document as a value of the domain. Raises ContentError for its first fault."""
+    try:
+        return model.model_validate(source.values)
+    except ValidationError as error:
+        faults = error.errors(include_url=False)
+        raise _fault(source, model, faults[0]) from error
+
+
+def problems(path: Path, library: Library) -> tuple[ContentError, ...]:
+    """Everything wrong in a file or a folder of content, read over `library`.
+
+    A single file is an exercise when it has `scenarios`, a character otherwise. An empty folder is
+    a problem too: the author meant another one.
+    """
+    if path.is_dir():
+        checked = Library((*library.folders, path))
+        own = [
+            error
+            for language in LANGUAGES
+            for error in checked._shelf(language).problems
+            if error.message.startswith(str(path))
+        ]
+        if not own and not any(path.glob("*/*/*.yaml")):
+            return (
+                ContentError(
+                    f"{path}: there is no content in this folder.",
+                    mend="It holds fr/exercises/*.yaml, fr/characters/*.yaml, and the same for en.",
+                ),
+            )
+        return tuple(own)
+    try:
+        source = document(path)
+    except ContentError as error:
+        return (error,)
+    model = Exercise if "scenarios" in source.values or _folder(path) == "exercises" else Character
+    found = list(_faults(source, model))
+    if not found and model is Exercise:
+        exercise = validated(source, Exercise)
+        known = set(library._shelf(exercise.language).characters)
+        known |= {other.stem for other in path.parent.parent.glob("characters/*.yaml")}
+        found.extend(_stranger(source, exercise, known))
+    return tuple(found)
+
+
+def _shelf(folders: Sequence[Path], language: Language) -> _Shelf:
+    shelf = _Shelf()
+    sources: dict[str, Document] = {}
+    for folder in folders:
+        for kind, model in KINDS.items():
+            seen: dict[str, Path] = {}
+            for path in sorted((folder / language / kind).glob("*.yaml")):
+                try:
+                    source = document(path)
+                    faults = list(_faults(source, model))
+                    if faults:
+                        shelf.problems.extend(faults)
+                        continue
+                    value = validated(source, model)
+                except ContentError as error:
+                    shelf.problems.append(error)
+                    continue
+                if value.id in seen:
+                    shelf.problems.append(
+                        _wrong(
+                            path,
+                            source.line(["id"]),
+                            f"the id {value.id!r} is taken by {seen[value.id].name}.",
+                            "Give one of the two another id.",
+                        )
+                    )
+                    continue
+                seen[value.id] = path
+                if isinstance(value, Exercise):
+                    shelf.exercises[value.id] = value
+                    sources[value.id] = source
+                else:
+                    shelf.characters[value.id] = value
+    for exercise in list(shelf.exercises.values()):
+        strangers = list(_stranger(sources[exercise.id], exercise, set(shelf.characters)))
+        if strangers:
+            shelf.problems.extend(strangers)
+            del shelf.exercises[exercise.id]
+    return shelf
+
+
+def _faults(source: Document, model: type[Exercise] | type[Character]) -> Iterator[ContentError]:
+    """Every fault of one file against its type, and against the language of its folder."""
+    folder = source.path.resolve().parent.parent.name
+    if folder in LANGUAGES and source.values.get("language", folder) != folder:
+        yield _wrong(
+            source.path,
+            source.line(["language"]),
+            f"the language is {source.values['language']!r} in a folder of {folder!r}.",
+            f"Write 'language: {folder}', or move the file to the other language's folder.",
+        )
+    try:
+        model.model_validate(source.values)
+    except ValidationError as error:
+        for detail in error.errors(include_url=False):
+            yield _fault(source, model, detail)
+
+
+def _stranger(source: Document, exercise: Exercise, known: set[str]) -> Iterator[ContentError]:
+    if exercise.character not in known:
+        yield _wrong(
+            source.path,
+            source.line(["character"]),
+            f"there is no character {exercise.character!r} in {exercise.language!r}.",
+            _suggestion(exercise.character, sorted(known), "Characters"),
+        )
+
+
+def _fault(source: Document, model: type[BaseModel], detail: ErrorDetails) -> ContentError:
+    where = detail["loc"]
+    name = ".".join(str(part) for part in where) or "the file"
+    kind = detail["type"]
+    line = source.line(where)
+    if kind == "extra_forbidden":
+        keys = _keys(model, where[:-1])
+        return _wrong(
+            source.path, line, f"the key {name!r} is not known.", _suggestion(str(where[-1]), keys)
+        )
+    if kind == "missing":
+        return _wrong(source.path, line, f"the key {name!r} is missing.", f"Add '{where[-1]}: …'.")
+    if kind == "literal_error":
+        allowed = re.findall(r"'([^']*)'", str(detail.get("ctx", {}).get("expected", "")))
+        given = str(detail["input"])
+        return _wrong(
+            source.path,
+            line,
+            f"{name} cannot be {given!r}.",
+            _suggestion(given, allowed, "Allowed"),
+        )
+    if kind == "string_pattern_mismatch" and name.endswith(("id", "character")):
+        return _wrong(
+            source.path,
+            line,
+            f"{name} cannot be {str(detail['input'])!r}.",
+            "An id has lower-case letters, digits and _ only, and begins with a letter.",
+        )
+    if kind == "string_type" and isinstance(detail["input"], dict):
+        return _wrong(
+            source.path, line, f"{name} holds ': ', which YAML reads as a key.", "Put it in quotes."
+        )
+    cause = detail["msg"].removeprefix("Value error, ")
+    return _wrong(
+        source.path,
+        line,
+        f"{name}: {cause[:1].lower()}{cause[1:]}.",
+        "docs/authors.md says what this key takes.",
+    )
+
+
+def _wrong(path: Path, line: int, cause: str, mend: str) -> ContentError:
+    return ContentError(f"{path}, line {line}: {cause}", mend=mend)
+
+
+def _suggestion(given: str, known: Sequence[str], label: str = "Keys") -> str:
+    nearest = difflib.get_close_matches(given, known, n=1, cutoff=0.5)
+    listed = f"{label}: {', '.join(known)}."
+    return f"Did you mean {nearest[0]!r}? {listed}" if nearest else listed
+
+
+def _line_of(error: MarkedYAMLError) -> int:
+    mark = error.problem_mark or error.context_mark
+    return mark.line + 1 if mark is not None else 1
+
+
+def _folder(path: Path) -> str:
+    return path.resolve().parent.name
+
+
+def _key(node: Any, part: str | int) -> str | int | None:
+    """The key or index under which `part` stands in `node`, aliases included; None if absent."""
+    if isinstance(node, CommentedMap):
+        return next(
+            (name for name in (part, *_OTHER_NAMES.get(str(part), ())) if name in node), None
+        )
+    if isinstance(node, CommentedSeq) and isinstance(part, int) and part < len(node):
+        return part
+    return None
+
+
+_OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
+    "id": ("exercise_id",),
+    "duration_minutes": ("duration",),
+    "criteria": ("evaluation_focus", "evaluation"),
+    "passing_score": ("passingScore",),
+    "focus_areas": ("focusAreas",),
+}
+
+
+def _refuse_what_content_never_needs(path: Path, text: str) -> None:
+    """Aliases can make a small file huge, tags can make objects, depth can exhaust the stack."""
+    depth = 0
+    for event in YAML(typ="rt", pure=True).parse(io.StringIO(text)):
+        line = event.start_mark.line + 1
+        if isinstance(event, AliasEvent) or (isinstance(event, NodeEvent) and event.anchor):
+            raise _wrong(
+                path,
+                line,
+                "anchors (&) and aliases (*) are not read.",
+                "Write the text out, or put it in quotes if the sign belongs to it.",
+            )
+        tag = getattr(event, "tag", None)
+        if tag is not None and not (isinstance(event, ScalarEvent) and event.implicit[1]):
+            raise _wrong(
+                path,
+                line,
+                "tags (!) are not read.",
+                "Put the text in quotes if the sign belongs to it.",
+            )
+        if isinstance(event, CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, CollectionEndEvent):
+            depth -= 1
+        if depth > MAX_DEPTH:
+            raise _wrong(path, line, "the lists are nested too deep.", "Close the brackets.")
+
+
+def _keys(model: type[BaseModel], where: Sequence[str | int]) -> list[str]:
+    """The keys that may stand at `where` in a document of `model`."""
+    here: Any = model
+    for part in where:
+        if isinstance(part, int):
+            here = next(iter(get_args(here)), None)
+        elif isinstance(here, type) and issubclass(here, BaseModel):
+            names = {_shown(name, info.alias): info for name, info in here.model_fields.items()}
+            here = names[part].annotation if part in names else None
+        while get_origin(here) is not None and get_origin(here) is not tuple:
+            here = get_args(here)[0]
+    if not (isinstance(here, type) and issubclass(here, BaseModel)):
+        return []
+    return sorted(_shown(name, info.alias) for name, info in here.model_fields.items())
+
+
+def _shown(name: str, alias: str | AliasChoices | None) -> str:
+    return alias if isinstance(alias, str) else name
