@@ -1,0 +1,208 @@
+"""The database: its tables, how it is opened, and how its failures are told.
+
+SQLite in WAL mode by default, another SQLAlchemy URL when an operator gives one. Everything here
+blocks; `eloquence.storage.sessions` keeps it off the event loop.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    URL,
+    Column,
+    Connection,
+    Engine,
+    Float,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    create_engine,
+    event,
+    make_url,
+    text,
+)
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from eloquence.errors import StorageError
+
+BUSY_SECONDS = 10.0
+"""How long a call waits for another process that holds the database."""
+
+metadata = MetaData()
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("started_at", Float, nullable=False, index=True),
+    Column("owner", String(64), index=True),  # the process that holds it while it is live
+    Column("body", Text, nullable=False),  # Session as JSON
+    Column("ending", Text),  # SessionEnd as JSON; null while it is live
+)
+
+turns = Table(
+    "turns",
+    metadata,
+    Column(
+        "session_id",
+        String(64),
+        ForeignKey("sessions.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("index", Integer, primary_key=True, autoincrement=False),
+    Column("end", Float, nullable=False),
+    Column("body", Text, nullable=False),  # Turn as JSON, without its sound
+    Column("sound", LargeBinary),  # Sound as JSON, deflated: it is most of a turn's size
+)
+
+_SYNCHRONOUS = {"aiosqlite": "sqlite", "asyncpg": "postgresql+psycopg"}
+
+
+def location(database_url: str) -> URL:
+    """The URL with a driver that blocks. Raises StorageError when it is no database URL."""
+    try:
+        url = make_url(database_url)
+        driver = url.drivername.partition("+")[2]
+        url = url.set(drivername=_SYNCHRONOUS.get(driver, url.drivername))
+        url.get_dialect()
+    except ArgumentError as error:
+        raise StorageError(
+            "The address of the database is not one that can be read.",
+            mend="Give one such as sqlite:////path/to/eloquence.db.",
+        ) from error
+    return url
+
+
+def file(url: URL) -> Path | None:
+    """The SQLite file behind the URL, None for another kind of database."""
+    if url.get_backend_name() != "sqlite" or not url.database:
+        return None
+    return Path(url.database)
+
+
+def connect(url: URL) -> Engine:
+    """An engine whose commits are on the disk when they return. Raises StorageError."""
+    path = file(url)
+    if path is None:
+        with failures():
+            return create_engine(url, hide_parameters=True)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Made here, so that nobody else may read it; SQLite gives its side files the same rights.
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise StorageError(
+            f"The database {path} cannot be opened: {error.strerror}.",
+            mend="Check that the folder exists and that you may write there.",
+        ) from error
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS})
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: object) -> None:
+        # Python's driver would otherwise leave statements that change tables outside transactions.
+        connection.isolation_level = None
+        for pragma in (
+            "journal_mode = WAL",
+            "synchronous = FULL",  # a commit survives a power cut, not only the end of the process
+            "foreign_keys = ON",
+            "secure_delete = ON",  # what a learner deletes is overwritten
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A writer takes the lock at once: a reader that turned writer could only fail.
+        writes = connection.get_execution_options().get("writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def check(engine: Engine) -> None:
+    """Raises StorageError when the file is damaged."""
+    if engine.dialect.name != "sqlite":
+        return
+    with failures(), engine.connect() as connection:
+        found = connection.execute(text("PRAGMA quick_check(1)")).scalar()
+    if found != "ok":
+        raise _damaged()
+
+
+def migrate(engine: Engine) -> None:
+    """Brings the tables up to this program, wholly or not at all. Raises StorageError."""
+    from alembic import command
+    from alembic.config import Config
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    scripts = ScriptDirectory.from_config(config)
+    known = {script.revision for script in scripts.walk_revisions()}
+    with failures(), engine.connect() as connection:
+        current = MigrationContext.configure(connection).get_current_revision()
+    if current is not None and current not in known:
+        raise StorageError(
+            "The database was written by a newer Eloquence than this one.",
+            mend="Upgrade Eloquence, or choose another data folder with ELOQUENCE_DATA.",
+        )
+    if current == scripts.get_current_head():
+        return
+    with failures(), engine.execution_options(writes=True).begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+@contextmanager
+def failures() -> Iterator[None]:
+    """Tells whatever the database raises as a StorageError that says what to do."""
+    try:
+        yield
+    except (DBAPIError, sqlite3.Error) as error:
+        raise _storage_error(error) from error
+    except ModuleNotFoundError as error:
+        raise StorageError(
+            f"This kind of database needs the package {error.name!r}.",
+            mend=f"Install it: pip install {error.name}.",
+        ) from error
+
+
+def _damaged() -> StorageError:
+    return StorageError(
+        "The database of sessions is damaged; nothing was changed.",
+        mend="Put a backup of eloquence.db back, or move the file away to start afresh.",
+    )
+
+
+def _storage_error(error: Exception) -> StorageError:
+    cause = getattr(error, "orig", error)
+    name = str(getattr(cause, "sqlite_errorname", ""))
+    if name.startswith("SQLITE_FULL"):
+        return StorageError("The disk is full: nothing was stored.", mend="Free some space.")
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return StorageError(
+            f"The database was held by another program for {BUSY_SECONDS:g} s.",
+            mend="Close the program that holds it, then try again.",
+        )
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return _damaged()
+    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")):
+        return StorageError(
+            "The database of sessions cannot be written.",
+            mend="Check that you may write to the data folder and its files.",
+        )
+    if name.startswith("SQLITE_IOERR"):
+        return StorageError(
+            "The disk failed while the database was used.",
+            mend="Check the disk that holds the data folder.",
+        )
+    kind = name or type(cause).__name__
+    return StorageError(f"The database refused ({kind}).", mend="See the log for the cause.")

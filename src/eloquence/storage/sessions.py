@@ -1,0 +1,293 @@
+"""Sessions in a database: an append-only log of turns, on the disk before a call returns.
+
+    async with open_store(settings.database, settings.recordings) as store:
+        await store.open(session)
+        await store.append(session.id, turn)
+        await store.end(session.id, SessionEnd(status="complete", reason="learner", duration=300))
+
+Several processes may share one SQLite file. Each holds a locked file beside it for as long as it
+lives; when a store is opened, live sessions whose process no longer holds its lock are ended as
+`interrupted`, reason `process_died`.
+"""
+
+import asyncio
+import zlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+from sqlalchemy import Engine, Row, Select, delete, func, insert, select, update
+
+from eloquence.coaching.session import Session, SessionEnd, StoredSession, Turn
+from eloquence.delivery.sound import Sound
+from eloquence.errors import SessionNotFoundError, StorageError
+from eloquence.storage import recordings as kept_audio
+from eloquence.storage.database import (
+    check,
+    connect,
+    failures,
+    file,
+    location,
+    migrate,
+    sessions,
+    turns,
+)
+from eloquence.storage.owners import Owners
+
+T = TypeVar("T")
+
+
+@asynccontextmanager
+async def open_store(database_url: str, recordings: Path) -> AsyncIterator["SqlSessionStore"]:
+    """The store, made or brought up to date as needed. Raises StorageError.
+
+    `recordings` is the folder that holds each session's sound.
+    """
+    # One thread: writes keep their order, and no call can hold up the event loop.
+    thread = ThreadPoolExecutor(1, thread_name_prefix="eloquence-store")
+    loop = asyncio.get_running_loop()
+    try:
+        store = await loop.run_in_executor(thread, _open, database_url, recordings, thread)
+        try:
+            yield store
+        finally:
+            await loop.run_in_executor(thread, store.close)
+    finally:
+        thread.shutdown()
+
+
+def _open(database_url: str, recordings: Path, thread: ThreadPoolExecutor) -> "SqlSessionStore":
+    url = location(database_url)
+    engine = connect(url)
+    try:
+        check(engine)
+        migrate(engine)
+        path = file(url)
+        # Which process of another machine is alive cannot be told from here.
+        owners = Owners(path.with_name(f"{path.name}-owners")) if path is not None else None
+    except BaseException:
+        engine.dispose()
+        raise
+    store = SqlSessionStore(engine, recordings, owners, thread)
+    try:
+        store.recover()
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+class SqlSessionStore:
+    """A `SessionStore` over SQLAlchemy; `open_store` makes one."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        recordings: Path,
+        owners: Owners | None,
+        thread: ThreadPoolExecutor,
+    ) -> None:
+        self._engine = engine
+        self._writer = engine.execution_options(writes=True)
+        self._recordings = recordings
+        self._owners = owners
+        self._thread = thread
+
+    async def open(self, session: Session) -> None:
+        """Keeps a new, live session. Raises StorageError when its id is taken."""
+        await self._off_loop(lambda: self._insert_session(session))
+
+    async def append(self, session_id: str, turn: Turn) -> None:
+        """Keeps a turn of a live session. The same turn again is harmless; another turn of the
+        same index, or any turn after the end, raises StorageError."""
+        await self._off_loop(lambda: self._insert_turn(session_id, turn))
+
+    async def end(self, session_id: str, end: SessionEnd) -> None:
+        """Ends a live session. The same end again is harmless, another one a StorageError."""
+        await self._off_loop(lambda: self._update_end(session_id, end))
+
+    async def get(self, session_id: str) -> StoredSession:
+        return await self._off_loop(lambda: self._select_session(session_id))
+
+    async def list(self, *, limit: int = 100, offset: int = 0) -> Sequence[StoredSession]:
+        """Newest first, without their turns."""
+        return await self._off_loop(lambda: self._select_sessions(limit, offset))
+
+    async def delete(self, session_id: str) -> None:
+        """The session, its turns and its recordings, for good: nothing of them is left in the
+        database's files."""
+        await self._off_loop(lambda: self._delete_session(session_id))
+
+    # What follows blocks, and runs on the store's thread.
+
+    def recover(self) -> None:
+        """Ends the live sessions of processes that are gone."""
+        if self._owners is None:
+            return
+        live = select(sessions.c.id, sessions.c.owner).where(sessions.c.ending.is_(None))
+        with failures(), self._engine.connect() as connection:
+            orphans = [row.id for row in connection.execute(live) if self._is_gone(row.owner)]
+        if orphans:
+            with failures(), self._writer.begin() as connection:
+                for session_id in orphans:
+                    last = select(func.max(turns.c.end)).where(turns.c.session_id == session_id)
+                    end = SessionEnd(
+                        status="interrupted",
+                        reason="process_died",
+                        duration=connection.execute(last).scalar() or 0.0,
+                    )
+                    connection.execute(
+                        update(sessions)
+                        .where(sessions.c.id == session_id, sessions.c.ending.is_(None))
+                        .values(ending=end.model_dump_json(), owner=None)
+                    )
+        self._owners.sweep()
+
+    def close(self) -> None:
+        self._engine.dispose()
+        if self._owners is not None:
+            self._owners.release()
+
+    def _is_gone(self, owner: str | None) -> bool:
+        assert self._owners is not None  # noqa: S101 - told by the only caller
+        return owner is None or not self._owners.alive(owner)
+
+    def _insert_session(self, session: Session) -> None:
+        kept_audio.folder(self._recordings, session.id)  # the id must be able to name a folder
+        owner = self._owners.name if self._owners is not None else None
+        with failures(), self._writer.begin() as connection:
+            taken = select(sessions.c.id).where(sessions.c.id == session.id)
+            if connection.execute(taken).first() is not None:
+                raise StorageError(f"There already is a session {session.id}.")
+            connection.execute(
+                insert(sessions).values(
+                    id=session.id,
+                    started_at=session.started_at,
+                    owner=owner,
+                    body=session.model_dump_json(),
+                )
+            )
+
+    def _insert_turn(self, session_id: str, turn: Turn) -> None:
+        with failures(), self._writer.begin() as connection:
+            found = connection.execute(_session(session_id)).first()
+            if found is None:
+                raise _not_found(session_id)
+            place = (turns.c.session_id == session_id) & (turns.c.index == turn.index)
+            present = connection.execute(select(turns).where(place)).first()
+            if present is not None:
+                if _turn(present) != turn:
+                    raise StorageError(
+                        f"Session {session_id} already has another turn {turn.index}."
+                    )
+                return
+            if found.ending is not None:
+                raise StorageError(f"Session {session_id} has ended: it takes no more turns.")
+            connection.execute(
+                insert(turns).values(
+                    session_id=session_id,
+                    index=turn.index,
+                    end=turn.end,
+                    body=turn.model_dump_json(exclude={"sound"}),
+                    sound=_deflated(turn.sound),
+                )
+            )
+
+    def _update_end(self, session_id: str, end: SessionEnd) -> None:
+        with failures(), self._writer.begin() as connection:
+            found = connection.execute(_session(session_id)).first()
+            if found is None:
+                raise _not_found(session_id)
+            if found.ending is not None:
+                if _stored(found).end != end:
+                    raise StorageError(f"Session {session_id} has already ended.")
+                return
+            connection.execute(
+                update(sessions)
+                .where(sessions.c.id == session_id)
+                .values(ending=end.model_dump_json(), owner=None)
+            )
+
+    def _select_session(self, session_id: str) -> StoredSession:
+        said = select(turns).where(turns.c.session_id == session_id).order_by(turns.c.index)
+        with failures(), self._engine.begin() as connection:
+            found = connection.execute(_session(session_id)).first()
+            if found is None:
+                raise _not_found(session_id)
+            rows = connection.execute(said).all()
+        return self._with_audio(_stored(found, tuple(_turn(row) for row in rows)))
+
+    def _select_sessions(self, limit: int, offset: int) -> Sequence[StoredSession]:
+        newest = select(sessions).order_by(sessions.c.started_at.desc(), sessions.c.id)
+        with failures(), self._engine.connect() as connection:
+            rows = connection.execute(newest.limit(limit).offset(offset)).all()
+        return [self._with_audio(_stored(row)) for row in rows]
+
+    def _delete_session(self, session_id: str) -> None:
+        with failures(), self._engine.connect() as connection:
+            if connection.execute(_session(session_id)).first() is None:
+                raise _not_found(session_id)
+        # The sound first: were it to fail, the session is still there to be deleted again.
+        kept_audio.delete(self._recordings, session_id)
+        with failures(), self._writer.begin() as connection:
+            connection.execute(delete(sessions).where(sessions.c.id == session_id))
+        if self._engine.dialect.name == "sqlite":
+            with failures(), self._engine.connect() as connection:
+                # Otherwise the deleted words stay readable in the write-ahead log.
+                connection.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _with_audio(self, stored: StoredSession) -> StoredSession:
+        names = kept_audio.kept(self._recordings, stored.session.id)
+        return stored.model_copy(update={"audio": names})
+
+    async def _off_loop(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+
+def _session(session_id: str) -> Select[tuple[str, float, str | None, str, str | None]]:
+    return select(sessions).where(sessions.c.id == session_id)
+
+
+def _stored(
+    row: Row[tuple[str, float, str | None, str, str | None]], said: tuple[Turn, ...] = ()
+) -> StoredSession:
+    try:
+        return StoredSession(
+            session=Session.model_validate_json(row.body),
+            turns=said,
+            end=None if row.ending is None else SessionEnd.model_validate_json(row.ending),
+        )
+    except ValidationError:
+        raise _unreadable(row.id) from None  # the cause would quote what was said
+
+
+def _turn(row: Row[tuple[str, int, float, str, bytes | None]]) -> Turn:
+    try:
+        turn = Turn.model_validate_json(row.body)
+        return turn.model_copy(update={"sound": _inflated(row.sound)})
+    except (ValidationError, zlib.error):
+        raise _unreadable(row.session_id) from None  # the cause would quote what was said
+
+
+def _deflated(sound: Sound | None) -> bytes | None:
+    return None if sound is None else zlib.compress(sound.model_dump_json().encode())
+
+
+def _inflated(sound: bytes | None) -> Sound | None:
+    return None if sound is None else Sound.model_validate_json(zlib.decompress(sound))
+
+
+def _not_found(session_id: str) -> SessionNotFoundError:
+    return SessionNotFoundError(
+        f"There is no stored session {session_id}.", mend="See: eloquence sessions list."
+    )
+
+
+def _unreadable(session_id: str) -> StorageError:
+    return StorageError(
+        f"What is stored of session {session_id} cannot be read.",
+        mend="It may come from another version of Eloquence, or the database is damaged.",
+    )

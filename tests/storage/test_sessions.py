@@ -1,0 +1,344 @@
+"""Sessions in SQLite: what was acknowledged is there, whatever happens to the process."""
+
+import asyncio
+import itertools
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from eloquence.coaching.session import Latency, Session, SessionEnd, Turn
+from eloquence.delivery.sound import Sound
+from eloquence.delivery.words import Word
+from eloquence.errors import SessionNotFoundError, StorageError
+from eloquence.storage import database
+from eloquence.storage.sessions import SqlSessionStore, open_store
+
+CANARY = "CANARI-de-la-voix"
+
+
+def url(folder: Path) -> str:
+    return f"sqlite+aiosqlite:///{folder / 'eloquence.db'}"
+
+
+def session(session_id: str = "s1", started_at: float = 1_700_000_000.0) -> Session:
+    return Session(
+        id=session_id,
+        exercise="conversation_libre_marie",
+        scenario="libre",
+        character="marie_coach",
+        language="fr",
+        started_at=started_at,
+        stages={"stt": "none"},
+        title="Conversation libre",
+    )
+
+
+def turn(index: int, text: str = "bonjour") -> Turn:
+    return Turn(
+        index=index,
+        speaker="learner" if index % 2 else "character",
+        start=index * 2.0,
+        end=index * 2.0 + 1.5,
+        text=text,
+        words=(Word(text, index * 2.0, index * 2.0 + 0.1, 0.9),),
+        interrupted=index == 2,
+        latency=Latency(response=0.123456789),
+        sound=Sound(
+            start=index * 2.0,
+            duration=1.5,
+            pitch=(None, 203.123456789, 1 / 3) * 30,
+            intensity=(-30.1, -20.000001, -100.0) * 30,
+            speech=((0.1, 1.2),),
+            nuclei=(0.2, 0.4),
+            snr=None,
+            clipping=0.0,
+        ),
+    )
+
+
+def every_byte(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+END = SessionEnd(status="complete", reason="learner", duration=12.5)
+
+
+async def test_a_session_comes_back_exactly_as_it_was_stored(tmp_path: Path) -> None:
+    async with open_store(url(tmp_path), tmp_path / "recordings") as store:
+        await store.open(session())
+        for index in range(4):
+            await store.append("s1", turn(index))
+        await store.end("s1", END)
+    async with open_store(url(tmp_path), tmp_path / "recordings") as store:
+        stored = await store.get("s1")
+    assert stored.session == session()
+    assert stored.turns == tuple(turn(index) for index in range(4))
+    assert stored.end == END
+
+
+async def test_turns_come_back_in_order_however_they_were_appended(tmp_path: Path) -> None:
+    async with open_store(url(tmp_path), tmp_path) as store:
+        await store.open(session())
+        for index in (2, 0, 1):
+            await store.append("s1", turn(index))
+        assert [said.index for said in (await store.get("s1")).turns] == [0, 1, 2]
+
+
+async def test_the_list_is_newest_first_without_turns_and_can_be_paged(tmp_path: Path) -> None:
+    async with open_store(url(tmp_path), tmp_path) as store:
+        for number in range(5):
+            await store.open(session(f"s{number}", started_at=float(number)))
+            await store.append(f"s{number}", turn(0))
+        page = await store.list(limit=2, offset=1)
+    assert [stored.session.id for stored in page] == ["s3", "s2"]
+    assert all(stored.turns == () for stored in page)
+
+
+async def test_the_same_turn_twice_is_harmless_and_another_in_its_place_is_refused(
+    tmp_path: Path,
+) -> None:
+    async with open_store(url(tmp_path), tmp_path) as store:
+        await store.open(session())
+        await store.append("s1", turn(0))
+        await store.append("s1", turn(0))
+        with pytest.raises(StorageError, match="another turn 0"):
+            await store.append("s1", turn(0, text=CANARY))
+        assert (await store.get("s1")).turns == (turn(0),)
+
+
+async def test_an_ended_session_takes_no_more_turns_and_no_other_end(tmp_path: Path) -> None:
+    async with open_store(url(tmp_path), tmp_path) as store:
+        await store.open(session())
+        await store.append("s1", turn(0))
+        await store.end("s1", END)
+        await store.end("s1", END)
+        await store.append("s1", turn(0))
+        with pytest.raises(StorageError, match="no more turns"):
+            await store.append("s1", turn(1))
+        with pytest.raises(StorageError, match="already ended"):
+            await store.end("s1", END.model_copy(update={"reason": "idle"}))
+
+
+async def test_an_unknown_session_is_told_for_every_call(tmp_path: Path) -> None:
+    async with open_store(url(tmp_path), tmp_path) as store:
+        for call in (
+            store.get("absent"),
+            store.delete("absent"),
+            store.append("absent", turn(0)),
+            store.end("absent", END),
+        ):
+            with pytest.raises(SessionNotFoundError, match="absent"):
+                await call
+
+
+async def test_an_id_that_could_leave_the_folder_is_refused(tmp_path: Path) -> None:
+    async with open_store(url(tmp_path), tmp_path) as store:
+        with pytest.raises(SessionNotFoundError):
+            await store.open(session("../away"))
+
+
+async def test_a_taken_id_is_refused(tmp_path: Path) -> None:
+    async with open_store(url(tmp_path), tmp_path) as store:
+        await store.open(session())
+        with pytest.raises(StorageError, match="already is"):
+            await store.open(session())
+
+
+async def test_deleting_leaves_no_word_in_any_file(tmp_path: Path) -> None:
+    recordings = tmp_path / "recordings"
+    async with open_store(url(tmp_path), recordings) as store:
+        await store.open(session())
+        await store.open(session("other"))
+        await store.append("s1", turn(0, text=CANARY))
+        await store.append("other", turn(0))
+        sound = recordings / "s1" / "learner.flac"
+        sound.parent.mkdir(parents=True)
+        sound.write_bytes(CANARY.encode())
+        assert (await store.get("s1")).audio == ("learner",)
+        await store.delete("s1")
+        assert not sound.parent.exists()
+        assert CANARY.encode() not in every_byte(tmp_path)
+        assert (await store.get("other")).turns == (turn(0),)
+
+
+async def test_nobody_else_may_read_the_files(tmp_path: Path) -> None:
+    home = tmp_path / "new" / "home"
+    async with open_store(url(home), home / "recordings") as store:
+        await store.open(session())
+        modes = {path.name: path.stat().st_mode & 0o077 for path in home.rglob("*")}
+    assert len(modes) >= 4
+    assert set(modes.values()) == {0}
+
+
+async def test_sessions_of_a_living_process_are_left_alone(tmp_path: Path) -> None:
+    async with open_store(url(tmp_path), tmp_path) as first:
+        await first.open(session())
+        async with open_store(url(tmp_path), tmp_path) as second:
+            assert (await second.get("s1")).end is None
+        await first.append("s1", turn(0))
+        await first.end("s1", END)
+        assert (await first.get("s1")).end == END
+
+
+WRITER = """
+import asyncio, sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from test_sessions import open_store, session, turn, url
+async def main():
+    folder = Path(sys.argv[1])
+    async with open_store(url(folder), folder) as store:
+        await store.open(session())
+        print("open", flush=True)
+        index = 0
+        while True:
+            await store.append("s1", turn(index))
+            print(index, flush=True)
+            index += 1
+asyncio.run(main())
+"""
+
+
+def acknowledged_before_kill(folder: Path, enough: int) -> int:
+    """Index of the last turn that a process acknowledged before it was killed, -1 for none."""
+    program = WRITER.format(tests=str(Path(__file__).parent))
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(folder)], stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None
+        told = [child.stdout.readline().strip() for _ in range(enough + 1)]
+        os.kill(child.pid, signal.SIGKILL)
+        told += child.stdout.read().split()
+    return int(told[-1]) if told[-1] != "open" else -1
+
+
+@pytest.mark.parametrize("acknowledged", [0, 1, 2, 7, 23])
+async def test_a_killed_process_loses_no_acknowledged_turn(
+    tmp_path: Path, acknowledged: int
+) -> None:
+    """D03: kill -9 after so many acknowledgements; stored holds all of them, each once."""
+    last = acknowledged_before_kill(tmp_path, acknowledged)
+    async with open_store(url(tmp_path), tmp_path) as store:
+        stored = await store.get("s1")
+    assert stored.turns[: last + 1] == tuple(turn(index) for index in range(last + 1))
+    assert len(stored.turns) <= last + 2, "at most one turn was stored and not yet told"
+    duration = stored.turns[-1].end if stored.turns else 0.0
+    assert stored.end == SessionEnd(status="interrupted", reason="process_died", duration=duration)
+    assert list((tmp_path / "eloquence.db-owners").iterdir()) == []
+
+
+async def test_a_newer_database_is_refused_untouched(tmp_path: Path) -> None:
+    async with open_store(url(tmp_path), tmp_path):
+        pass
+    with sqlite3.connect(tmp_path / "eloquence.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    with pytest.raises(StorageError, match=r"newer.*Upgrade"):
+        async with open_store(url(tmp_path), tmp_path):
+            pass
+
+
+async def test_a_file_that_is_no_database_is_refused_with_its_mend(tmp_path: Path) -> None:
+    (tmp_path / "eloquence.db").write_text("a shopping list\n" * 200)
+    with pytest.raises(StorageError, match=r"damaged.*backup"):
+        async with open_store(url(tmp_path), tmp_path):
+            pass
+
+
+@pytest.mark.parametrize("page", [0, 1, 2, 3, 4])
+async def test_a_damaged_page_is_found_when_the_store_is_opened(tmp_path: Path, page: int) -> None:
+    """D05: bytes of a b-tree page's header are flipped."""
+    async with open_store(url(tmp_path), tmp_path) as store:
+        await store.open(session())
+        await store.append("s1", turn(0))
+    path = tmp_path / "eloquence.db"
+    held = bytearray(path.read_bytes())
+    where = page * 4096 + (100 if page == 0 else 0)
+    held[where : where + 8] = bytes(byte ^ 0xFF for byte in held[where : where + 8])
+    path.write_bytes(held)
+    with pytest.raises(StorageError, match="damaged"):
+        async with open_store(url(tmp_path), tmp_path):
+            pass
+
+
+async def test_a_held_database_is_told_and_the_loop_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """D04: another program holds the file; the call waits off the event loop."""
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.2)
+    async with open_store(url(tmp_path), tmp_path) as store:
+        await store.open(session())
+        holder = sqlite3.connect(tmp_path / "eloquence.db", isolation_level=None)
+        holder.execute("BEGIN EXCLUSIVE")
+        ticks = 0
+
+        async def tick() -> None:
+            nonlocal ticks
+            while True:
+                ticks += 1
+                await asyncio.sleep(0)
+
+        ticking = asyncio.create_task(tick())
+        with pytest.raises(StorageError, match="held by another program"):
+            await store.append("s1", turn(0))
+        ticking.cancel()
+        holder.execute("ROLLBACK")
+        holder.close()
+        assert ticks > 100
+        await store.append("s1", turn(0))
+        assert (await store.get("s1")).turns == (turn(0),)
+
+
+async def test_a_full_disk_is_told_and_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
+    """D01: the database may not grow; what was acknowledged stays, what was refused is not."""
+    async with open_store(url(tmp_path), tmp_path) as store:
+        await store.open(session())
+        _grow_no_more(store)
+        with pytest.raises(StorageError, match="disk is full"):
+            await _append_without_end(store)
+        stored = (await store.get("s1")).turns
+    assert 0 < len(stored) == len({said.index for said in stored})
+    assert stored == tuple(turn(index) for index in range(len(stored)))
+
+
+async def _append_without_end(store: SqlSessionStore, text: str = "bonjour") -> None:
+    for index in itertools.count():
+        await store.append("s1", turn(index, text))
+
+
+def _grow_no_more(store: SqlSessionStore) -> None:
+    with store._engine.connect() as connection:
+        raw = connection.connection
+        pages = raw.execute("PRAGMA page_count").fetchone()[0]
+        raw.execute(f"PRAGMA max_page_count = {pages + 8}")
+
+
+async def test_an_error_never_quotes_what_was_said(tmp_path: Path) -> None:
+    async with open_store(url(tmp_path), tmp_path) as store:
+        await store.open(session())
+        _grow_no_more(store)
+        with pytest.raises(StorageError) as caught:
+            await _append_without_end(store, CANARY)
+    error: BaseException | None = caught.value
+    while error is not None:
+        assert CANARY not in str(error)
+        error = error.__cause__ or error.__context__
+
+
+async def test_a_folder_where_one_may_not_write_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="cannot be opened"):
+        async with open_store(url(tmp_path / "file"), tmp_path):
+            pass
+
+
+async def test_an_address_that_is_none_is_told_without_repeating_it(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="address of the database") as caught:
+        async with open_store("user:secret", tmp_path):
+            pass
+    assert "secret" not in str(caught.value)
