@@ -1,9 +1,38 @@
 """What is measured on the samples of one stretch of speech, small enough to be stored with it."""
 
+from collections.abc import Iterator
+from functools import cache
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
+from swift_f0.core import SwiftF0
 
 HOP = 0.016
 """Seconds between two frames of `pitch` and `intensity`."""
+
+SHORTEST_PAUSE = 0.25
+"""Seconds: a shorter silence is part of the speech around it (de Jong & Bosker 2013)."""
+
+FLOOR = -100.0
+"""Decibels relative to full scale: what digital silence measures."""
+
+_RATE = 16_000
+_STEP = 256
+_WINDOW = 512
+_BLOCK = 4096  # frames: 65 s at a time, so that memory grows with the frames and not the spectra
+_FULL_BAND = slice(2, None)  # from 62 Hz: no offset, no rumble
+_SPEECH_BAND = slice(4, 193)  # 125 Hz to 6 kHz: no mains hum, no hiss
+_SONORITY_BAND = slice(8, 105)  # 250 Hz to 3.3 kHz: what vowels are loud in
+_WIDEST = (60.0, 600.0)  # Hz, any speaking voice
+_SHORTEST_SOUND = 0.1  # s, a shorter sound is a click (de Jong & Wempe 2009)
+_RANGE = 25.0  # dB below the loudest percentile that still is speech (de Jong & Wempe 2009)
+_DIP = 2.0  # dB between two syllable nuclei (de Jong & Wempe 2009)
+_QUIET_ROOM = -75.0  # dB below the loudest percentile: a noise floor lower than that is digital
+_WORKING_PEAK = 0.3  # level of the loud frames that the pitch model is given, whatever the gain
+_VOICED = 0.5  # confidence of the pitch model from which a frame is voiced
+_SHORTEST_VOICING = 3  # frames
 
 
 class Sound(BaseModel):
@@ -28,3 +57,215 @@ class Sound(BaseModel):
     """Speech level over noise floor in decibels; None when there is no speech or no silence."""
     clipping: float
     """Share of samples at full scale, 0..1."""
+
+
+def measure(samples: NDArray[np.float32], sample_rate: int, *, start: float = 0.0) -> Sound:
+    """The measures of mono `samples` in -1..1, at `sample_rate` hertz.
+
+    `start` is where the first sample lies on the session's clock, in seconds. Any length is
+    taken, none included; values that are not finite count as silence. Nothing but `intensity`
+    and `clipping` changes with the gain. Safe to call from several threads at once.
+    """
+    duration = len(samples) / sample_rate
+    clipping = float(np.mean(np.abs(samples) >= 0.999)) if len(samples) else 0.0
+    wave = _at_working_rate(np.asarray(samples, dtype=np.float32), sample_rate)
+    full, band, sonority = _levels(wave)
+    pitch = np.full(len(full), np.nan)
+    speech: list[tuple[int, int]] = []
+    nuclei: list[int] = []
+    snr = None
+    if len(full) and band.max() > FLOOR + 10:
+        loudest = float(np.quantile(band, 0.99))
+        relative = np.maximum(band - loudest, 2 * _QUIET_ROOM)
+        loud = wave * np.float32(_WORKING_PEAK * 10 ** (-loudest / 20))
+        pitch = _voiced_pitch(loud, _WIDEST, len(full))
+        speech, snr = _speech(relative, voiced=~np.isnan(pitch))
+        inside = np.zeros(len(full), dtype=bool)
+        for first, last in speech:
+            inside[first : last + 1] = True
+        pitch = _in_own_range(np.where(inside, pitch, np.nan), loud)
+        pitch[~inside] = np.nan
+        sonority = sonority - sonority.max()
+        nuclei = _nuclei(sonority, voiced=~np.isnan(pitch), inside=inside)
+    return Sound(
+        start=start,
+        duration=round(duration, 6),
+        pitch=tuple(None if np.isnan(hertz) else round(float(hertz), 2) for hertz in pitch),
+        intensity=tuple(round(float(level), 2) for level in full),
+        speech=tuple(
+            (round(start + first * HOP, 3), round(start + min(last * HOP, duration), 3))
+            for first, last in speech
+        ),
+        nuclei=tuple(round(start + frame * HOP, 3) for frame in nuclei),
+        snr=None if snr is None else round(snr, 1),
+        clipping=clipping,
+    )
+
+
+def _at_working_rate(samples: NDArray[np.float32], sample_rate: int) -> NDArray[np.float32]:
+    finite = np.isfinite(samples)
+    if not finite.all():
+        samples = np.where(finite, samples, np.float32(0))
+    if sample_rate == _RATE or not len(samples):
+        return samples
+    resampled: NDArray[np.float32] = soxr.resample(samples, sample_rate, _RATE)
+    return resampled
+
+
+def _levels(wave: NDArray[np.float32]) -> list[NDArray[np.float64]]:
+    """Level in dB per frame: of the full band, of the band of speech, of the band of sonority.
+
+    Frame `i` is a Hann window of 32 ms centred on sample `i * 256`: mean square of the signal
+    under the window, by Parseval, so that bands can be left out.
+    """
+    window = np.hanning(_WINDOW + 1)[:-1].astype(np.float32)
+    scale = 2 / (_WINDOW * float(np.square(window).sum()))
+    bands = (_FULL_BAND, _SPEECH_BAND, _SONORITY_BAND)
+    powers: list[list[NDArray[np.float32]]] = [[] for _ in bands]
+    for block in _frames(wave):
+        power = np.square(np.abs(np.fft.rfft(block * window, axis=1)))
+        for found, band in zip(powers, bands, strict=True):
+            found.append(power[:, band].sum(axis=1))
+    least = 10 ** (FLOOR / 10)
+    return [
+        10 * np.log10(np.maximum(np.concatenate(found).astype(np.float64) * scale, least))
+        if found
+        else np.zeros(0)
+        for found in powers
+    ]
+
+
+def _frames(wave: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+    count = len(wave) // _STEP + 1 if len(wave) else 0
+    half = _WINDOW // 2
+    for first in range(0, count, _BLOCK):
+        last = min(first + _BLOCK, count)
+        begin, end = first * _STEP - half, (last - 1) * _STEP + half
+        piece = wave[max(begin, 0) : min(end, len(wave))]
+        piece = np.pad(piece, (max(-begin, 0), max(end - len(wave), 0)))
+        yield np.lib.stride_tricks.sliding_window_view(piece, _WINDOW)[::_STEP]
+
+
+@cache
+def _detector() -> SwiftF0:
+    return SwiftF0(threads=1, spin=False)
+
+
+def _in_own_range(pitch: NDArray[np.float64], wave: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Pitch found again in the speaker's own range (De Looze & Hirst 2008).
+
+    The range goes from 0.75 times the lower quartile of a first pass to 1.5 times the upper one,
+    which removes most octave errors. What is left more than 14 semitones below the median or 18
+    above it is dropped.
+    """
+    voiced = pitch[~np.isnan(pitch)]
+    if len(voiced) >= 30:
+        low, high = np.quantile(voiced, (0.25, 0.75))
+        own = (max(_WIDEST[0], 0.75 * low), min(_WIDEST[1], 1.5 * high))
+        again = _voiced_pitch(wave, own, len(pitch))
+        pitch = np.where(np.isnan(pitch), np.nan, again)
+        voiced = pitch[~np.isnan(pitch)]
+    if not len(voiced):
+        return pitch
+    semitones = 12 * np.log2(pitch / np.median(voiced))
+    return np.where((semitones < -14) | (semitones > 18), np.nan, pitch)
+
+
+def _voiced_pitch(
+    wave: NDArray[np.float32], limits: tuple[float, float], frames: int
+) -> NDArray[np.float64]:
+    """Pitch in hertz per frame, NaN where unvoiced or voiced for less than 48 ms."""
+    result = _detector().detect(wave, _RATE, *limits)
+    pitch = np.full(frames, np.nan)
+    count = min(frames, len(result.pitch_hz))
+    voiced = result.confidence[:count] >= _VOICED
+    pitch[:count] = np.where(voiced, result.pitch_hz[:count], np.nan)
+    for first, last in _runs(~np.isnan(pitch)):
+        if last - first + 1 < _SHORTEST_VOICING:
+            pitch[first : last + 1] = np.nan
+    return pitch
+
+
+def _speech(
+    level: NDArray[np.float64], *, voiced: NDArray[np.bool_]
+) -> tuple[list[tuple[int, int]], float | None]:
+    """First and last frames of each stretch of speech, and the signal-to-noise ratio in dB.
+
+    The threshold lies 25 dB below the loud frames, or above the noise floor by 40 % of the way
+    from noise to speech (4 to 10 dB) if that is higher. The floor is a low quantile at first,
+    then the median of what was found to be silence. Stretches without voice are not speech.
+    """
+    audible = level[level > _QUIET_ROOM]
+    noise = float(np.quantile(audible, 0.1)) if len(audible) else _QUIET_ROOM
+    stretches: list[tuple[int, int]] = []
+    ratio = None
+    for _ in range(2):
+        loud = level[level > -_RANGE]
+        margin = min(10.0, max(4.0, 0.4 * (float(loud.mean()) - noise)))
+        stretches = _stretches(level > min(max(-_RANGE, noise + margin), -3.0), voiced)
+        silent = np.ones(len(level), dtype=bool)
+        spoken = ~silent
+        for first, last in stretches:
+            silent[max(first - 3, 0) : last + 4] = False
+            spoken[first : last + 1] = True
+        if not spoken.any() or silent.sum() * HOP < 0.1:
+            break
+        quiet = level[silent]
+        heard = quiet[quiet > _QUIET_ROOM]
+        noise = float(np.median(heard)) if len(heard) > 0.1 * len(quiet) else _QUIET_ROOM
+        ratio = 10 * float(np.log10(np.mean(10 ** (level[spoken] / 10)))) - noise
+    return stretches, ratio
+
+
+def _stretches(active: NDArray[np.bool_], voiced: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    joined: list[tuple[int, int]] = []
+    for first, last in _runs(active):
+        if not voiced[first : last + 1].any() and (last - first) * HOP < _SHORTEST_SOUND:
+            continue
+        if joined and (first - joined[-1][1]) * HOP < SHORTEST_PAUSE:
+            joined[-1] = (joined[-1][0], last)
+        else:
+            joined.append((first, last))
+    return [
+        (first, last)
+        for first, last in joined
+        if (last - first) * HOP >= _SHORTEST_SOUND
+        and voiced[first : last + 1].sum() >= _SHORTEST_VOICING
+    ]
+
+
+def _nuclei(
+    level: NDArray[np.float64], *, voiced: NDArray[np.bool_], inside: NDArray[np.bool_]
+) -> list[int]:
+    """Frames of syllable nuclei: voiced peaks with a dip of 2 dB on both sides.
+
+    Levels are smoothed over 64 ms first, as Praat's intensity with a minimum pitch of 50 Hz is.
+    """
+    power = 10 ** (np.pad(level, 1, mode="edge") / 10)
+    smooth = 10 * np.log10((power[:-2] + 2 * power[1:-1] + power[2:]) / 4)
+    found: list[int] = []
+    peak, valley = -1, np.inf
+    for frame in range(len(smooth)):
+        here = smooth[frame]
+        if peak < 0:
+            valley = min(valley, here)
+            if here >= valley + _DIP:
+                peak = frame
+        elif here > smooth[peak]:
+            peak = frame
+        elif here <= smooth[peak] - _DIP:
+            found.append(peak)
+            peak, valley = -1, here
+    if peak >= 0:
+        found.append(peak)
+    return [
+        frame
+        for frame in found
+        if smooth[frame] > -_RANGE and inside[frame] and voiced[max(frame - 1, 0) : frame + 2].any()
+    ]
+
+
+def _runs(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """First and last index of each run of True."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], mask.astype(np.int8), [0]))))
+    return [(int(a), int(b) - 1) for a, b in zip(edges[::2], edges[1::2], strict=True)]

@@ -1,0 +1,118 @@
+"""How many syllables a written word has when it is spoken.
+
+French counts *spoken* syllables: a final mute e, an elided word and an inner e that falls between
+two single consonants count nothing. English is the usual count of vowel groups with its silent
+endings. Both are rules without a dictionary, good for rates over a stretch of speech and not for
+one word.
+"""
+
+import re
+import unicodedata
+from functools import lru_cache
+from typing import Literal
+
+Language = Literal["fr", "en"]
+
+_APOSTROPHES = re.compile(r"[’ʼ`´]")
+_PIECES = re.compile(r"[^\W\d_]+'?|\d+|%")
+
+
+def plain(text: str) -> str:
+    """The word in lower case, composed, with a straight apostrophe and no punctuation around."""
+    text = _APOSTROPHES.sub("'", unicodedata.normalize("NFC", text).lower())
+    return text.strip(' \t\n\u00a0\u202f.,;:!?…«»"“”()[]–—-')
+
+
+@lru_cache(maxsize=16_384)
+def syllable_count(word: str, language: Language) -> int:
+    """Spoken syllables of one written word (which may hold an apostrophe or hyphens), 0 or more."""
+    count = _french if language == "fr" else _english
+    total = 0
+    for piece in _PIECES.findall(plain(word)):
+        if piece.isdigit():
+            total += _digits(piece)
+        elif piece == "%":
+            total += 2
+        elif language == "en" and piece.endswith("'"):
+            total += count(piece[:-1])
+        elif piece.endswith("'"):
+            total += 0 if len(piece) <= 3 else count(piece[:-1] + "e")
+        else:
+            total += count(piece)
+    if language == "en" and total == 0 and any(letter.isalpha() for letter in word):
+        return 1
+    return total
+
+
+def _digits(number: str) -> int:
+    """Rough: how long a figure takes to say in French or English."""
+    return (1, 2, 4, 6)[len(number) - 1] if len(number) <= 4 else 2 * len(number)
+
+
+_CONSONANT = "bcdfghjklmnpqrstvwxzç"
+_VOWEL = "aeiouyàâäéèêëîïíôöùûüœæ"
+_SOUNDED_ENT = re.compile(
+    r"(?:m|^v|ouv|^c|^d|^l|ol|ul|al|^ar|ég|urg|ag|ig|al|ar|ér|ur|és|bs|ns|cc|éc|ac|ic|oc|id|od"
+    r"|ud|qu|ti|li|ri|ci|di|ni|gi|fi|érg|rg|on|co[nm]t|con|am|og|ng|^t)ent$"
+)
+_MUTE_MENT = re.compile(r"^(?:ai|for|confir|affir|expri|ani|esti|no|nom|fer|fu|ra|ar|consom)ment$")
+_SOUNDED_E = frozenset(
+    ("le", "de", "je", "ne", "me", "te", "se", "ce", "que")
+    + ("les", "des", "mes", "tes", "ses", "ces", "es", "est", "et")
+)
+_INNER_E = re.compile(
+    rf"(?<=[{_VOWEL}])(n?(?:ch|ph|th|gn|(?P<twin>[{_CONSONANT}])(?P=twin)|[{_CONSONANT}]))e"
+    rf"(?=(?:ch|ph|th|gn|[{_CONSONANT}])[{_VOWEL}])"
+)
+
+
+@lru_cache(maxsize=16_384)
+def _french(word: str) -> int:
+    if word in _SOUNDED_E:
+        return 1
+    if word.endswith("ent") and len(word) > 4:
+        sounded = _SOUNDED_ENT.search(word) and not _MUTE_MENT.match(word)
+        if not sounded:
+            word = word[:-3] + "e"
+    word = re.sub(r"([qg])u(?=[eéèêiîy])|qu", lambda m: m[1] or "q", word)
+    word = re.sub(r"ge(?=[aàâoôu])", "j", word)
+    word = re.sub(r"es?$", "", word) if re.search(rf"[{_VOWEL}].*[^é]es?$|.ées?$", word) else word
+    word = _INNER_E.sub(r"\1", word)
+    word = re.sub(rf"(?<=[{_VOWEL}])y(?=[{_VOWEL}])", "j", word)
+    word = re.sub(rf"(?<=[bcdfgptv][lr])[iu](?=[{_VOWEL}])", "ij", word)  # cri-er, clou-er
+    total = 0
+    for run in re.findall(rf"[{_VOWEL}]+", word):
+        total += 1
+        total += len(re.findall(r"(?<=.)[ïëü]", run))
+        total += len(re.findall(rf"é(?=[{_VOWEL}])(?![ïëü])", run))
+        total += len(re.findall(r"(?<!é)(?:oa|ao(?![ûu])|oé|aé|ué)", run))
+    return total
+
+
+_TWO_VOWELS = re.compile(
+    r"(?<![tscg])i[ao](?!u)|(?<![aeiou])eo(?!n?$)|ua(?=t|l)|(?<=[^qg])uo|iu(?=m)"
+    r"|(?:y|e)ing$|ier$|ie(?=nt|t)"
+)
+
+
+@lru_cache(maxsize=16_384)
+def _english(word: str) -> int:
+    if word in {"the", "be", "me", "he", "she", "we"}:
+        return 1
+    extra = 0
+    if re.search(r"[^aeiouylr]les?$", word):
+        extra += 1  # ta-ble
+        word = re.sub(r"les?$", "", word)
+    elif re.search(r"[^aeiouyscxzg]es$|[aeiouy](?:th|v|m|n|k|t|p|d|l|r)es$", word):
+        word = word[:-2]
+    elif re.search(r"[^aeiouytd]ed$", word) and len(word) > 3:
+        word = word[:-2]
+    elif re.search(r"[^aeiouy]e$", word) and len(word) > 2:
+        word = word[:-1]
+    word = re.sub(r"^y(?=[aeiou])|qu", "w", word)
+    word = re.sub(r"(?<=[aeiou])y(?=[aeiou])", "j", word)
+    word = re.sub(r"e(?=ly$|ment|less|ful|ness)", "", word) if len(word) > 5 else word
+    total = extra + len(re.findall(r"[aeiouy]+", word)) + len(_TWO_VOWELS.findall(word))
+    if word.endswith(("sm", "thm", "n't")):
+        total += 1
+    return max(total, 1 if word else 0)
