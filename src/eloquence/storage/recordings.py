@@ -1,10 +1,45 @@
-"""The sound of a conversation, kept only with consent: one folder per session."""
+"""The sound of a conversation, kept only with consent: one folder per session.
 
+`learner.flac` is the microphone at 16 kHz, `mix.flac` both voices at 24 kHz; second 0 of each is
+the start of the session. FLAC loses nothing and plays in every browser. A process that dies leaves
+files that play up to about their last second.
+"""
+
+import asyncio
+import logging
+import os
+import queue
 import re
 import shutil
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
+import numpy as np
+import numpy.typing as npt
+import soundfile
+import soxr
+
+from eloquence.coaching.session import Session
 from eloquence.errors import SessionNotFoundError, StorageError
+
+LEARNER_RATE = 16_000
+CHARACTER_RATE = 24_000
+LATE = 0.5
+"""Seconds by which the character's sound may come late and still be in the mix."""
+JITTER = 0.1
+"""Seconds by which a position may be off and the sound still be joined to what came before."""
+AHEAD = 120.0
+"""Seconds of the character's sound, not yet heard, that wait at most for the learner's clock."""
+WAITING = 1024
+"""Pieces of sound that may wait for a slow disk before recording stops."""
+LONGEST = 4 * 3600.0
+
+Samples = npt.NDArray[np.int16]
+
+_log = logging.getLogger("eloquence.recordings")
 
 FILES = {"learner": "learner.flac", "mix": "mix.flac"}
 """The file of each recording, by its name."""
@@ -42,3 +77,234 @@ def delete(recordings: Path, session_id: str) -> None:
             f"The recordings of session {session_id} cannot be deleted: {error.strerror}.",
             mend="Check that you may write to the folder of recordings.",
         ) from error
+
+
+class Recorder:
+    """Writes the sound of one conversation as it goes; without consent it keeps nothing.
+
+        async with Recorder(recordings, session) as recorder:
+            recorder.learner(pcm, at=12.34)
+
+    Sound is given at its position on the session's clock, in seconds; silence fills what lies
+    between. Giving sound never waits: a thread writes it. When the disk fails, recording stops,
+    `failure` says why, and the conversation can go on.
+    """
+
+    def __init__(self, recordings: Path, session: Session) -> None:
+        self._folder = folder(recordings, session.id)
+        self._id = session.id
+        self._tasks: queue.Queue[Callable[[_Tape], None] | None] = queue.Queue(WAITING)
+        self._thread: threading.Thread | None = None
+        if session.keep_audio:
+            self._thread = threading.Thread(target=self._write, name="eloquence-recorder")
+        self.failure: StorageError | None = None
+
+    async def __aenter__(self) -> Self:
+        if self._thread is not None:
+            self._thread.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def learner(self, pcm: bytes, at: float) -> None:
+        """PCM16 little-endian mono at `LEARNER_RATE`, whose first sample was heard at `at`."""
+        self._give(lambda tape: tape.learner(pcm, at))
+
+    def character(self, pcm: bytes, at: float) -> None:
+        """PCM16 little-endian mono at `CHARACTER_RATE` that plays at `at`: up to `AHEAD` seconds
+        before it is heard, or up to `LATE` seconds after."""
+        self._give(lambda tape: tape.character(pcm, at))
+
+    def unheard(self, after: float) -> None:
+        """The character was cut: what was given beyond `after` did not leave the loudspeaker."""
+        self._give(lambda tape: tape.unheard(after))
+
+    async def close(self) -> None:
+        """Writes what is left. Harmless when repeated."""
+        thread, self._thread = self._thread, None
+        if thread is not None and thread.ident is not None:
+            await asyncio.to_thread(self._finish, thread)
+
+    def _finish(self, thread: threading.Thread) -> None:
+        self._tasks.put(None)
+        thread.join()
+
+    def _give(self, task: "Callable[[_Tape], None]") -> None:
+        if self._thread is None or self.failure is not None:
+            return
+        try:
+            self._tasks.put_nowait(task)
+        except queue.Full:
+            self._stop(StorageError("The disk is too slow: the recording has stopped."))
+
+    def _write(self) -> None:
+        try:
+            tape = _Tape(self._folder)
+            try:
+                while (task := self._tasks.get()) is not None:
+                    if self.failure is None:
+                        task(tape)
+            finally:
+                tape.close()
+        except (OSError, soundfile.SoundFileError, AssertionError) as error:
+            # soundfile asserts that all was written; on a full disk it was not.
+            cause = getattr(error, "strerror", None) or "the disk may be full"
+            self._stop(
+                StorageError(f"The recording has stopped: {cause}.", mend="Free some space.")
+            )
+            while self._tasks.get() is not None:
+                pass
+
+    def _stop(self, failure: StorageError) -> None:
+        self.failure = failure
+        _log.error("Recording of session %s stopped: %s", self._id, failure.message)
+
+
+class _Tape:
+    """Both recordings of one session, on the writing thread."""
+
+    def __init__(self, place: Path) -> None:
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        place.mkdir(mode=0o700, exist_ok=True)
+        self._learner = _Track(LEARNER_RATE)
+        self._character = _Track(CHARACTER_RATE)
+        self._heard = _Track(CHARACTER_RATE)  # the learner, at the rate of the mix
+        self._resample = soxr.ResampleStream(LEARNER_RATE, CHARACTER_RATE, 1, dtype="int16")
+        self._learner_file = _Flac(place / FILES["learner"], LEARNER_RATE)
+        self._mix_file = _Flac(place / FILES["mix"], CHARACTER_RATE)
+
+    def learner(self, pcm: bytes, at: float) -> None:
+        self._learner.add(pcm, at)
+        self._advance()
+
+    def character(self, pcm: bytes, at: float) -> None:
+        self._character.add(pcm, at)
+        self._advance()
+
+    def unheard(self, after: float) -> None:
+        self._character.cut(after)
+
+    def close(self) -> None:
+        try:
+            end = max(self._learner.end, self._character.end)
+            self._move(learner_until=end, mix_until=end, last=True)
+        finally:
+            self._learner_file.close()
+            self._mix_file.close()
+
+    def _advance(self) -> None:
+        mix_until = max(self._learner.end - LATE, self._character.end - AHEAD)
+        learner_until = max(self._learner.end, mix_until)
+        if learner_until - self._learner.start >= 0.2:
+            self._move(learner_until, mix_until)
+
+    def _move(self, learner_until: float, mix_until: float, *, last: bool = False) -> None:
+        block = self._learner.take(learner_until)
+        self._learner_file.write(block)
+        self._heard.append(self._resample.resample_chunk(block, last=last))
+        until = mix_until if last else min(mix_until, self._heard.end)
+        both = self._heard.take(until).astype(np.int32) + self._character.take(until)
+        self._mix_file.write(np.clip(both, -32_768, 32_767).astype(np.int16))
+
+
+class _Track:
+    """Samples that are not yet written, on the session's clock."""
+
+    def __init__(self, rate: int) -> None:
+        self._rate = rate
+        self._taken = 0
+        self._waiting: list[Samples] = []
+        self._count = 0
+
+    @property
+    def start(self) -> float:
+        return self._taken / self._rate
+
+    @property
+    def end(self) -> float:
+        return (self._taken + self._count) / self._rate
+
+    def append(self, samples: Samples) -> None:
+        if samples.size:
+            self._waiting.append(samples)
+            self._count += samples.size
+
+    def add(self, pcm: bytes, at: float) -> None:
+        """Puts the sound at its place; what overlaps earlier sound is dropped."""
+        if not 0 <= at <= LONGEST:
+            return
+        samples = np.frombuffer(pcm[: len(pcm) // 2 * 2], dtype="<i2")
+        gap = round(at * self._rate) - (self._taken + self._count)
+        if gap > JITTER * self._rate:
+            self.append(np.zeros(gap, np.int16))
+        elif gap < -JITTER * self._rate:
+            samples = samples[-gap:]
+        self.append(samples)
+
+    def cut(self, after: float) -> None:
+        keep = max(0, round(after * self._rate) - self._taken)
+        if keep < self._count:
+            samples = self._joined()[:keep]
+            self._waiting, self._count = [samples], samples.size
+
+    def take(self, until: float) -> Samples:
+        """The samples up to that time, silence where there are none; they are gone afterwards."""
+        size = max(0, round(until * self._rate) - self._taken)
+        samples = self._joined()
+        taken = samples[:size]
+        if taken.size < size:
+            taken = np.concatenate([taken, np.zeros(size - taken.size, np.int16)])
+        self._waiting = [samples[size:]]
+        self._count = self._waiting[0].size
+        self._taken += size
+        return taken
+
+    def _joined(self) -> Samples:
+        return np.concatenate(self._waiting) if self._waiting else np.zeros(0, np.int16)
+
+
+class _Flac:
+    """A FLAC file whose header is right all along, so that a process that dies leaves it playable.
+
+    FLAC's writer puts the length into the header only when it closes, and many readers refuse a
+    file without one. Here the length of what is surely on the disk is written after each block.
+    """
+
+    BLOCK = 4096
+    """Samples per frame at libsndfile's default level; up to two are held back."""
+    LENGTH_AT = 18
+    """Where the eight bytes of STREAMINFO begin whose low 36 bits are the number of samples."""
+
+    def __init__(self, place: Path, rate: int) -> None:
+        self._header = os.open(place, os.O_CREAT | os.O_TRUNC | os.O_RDWR, 0o600)
+        try:
+            self._file = soundfile.SoundFile(
+                str(place), "w", rate, 1, format="FLAC", subtype="PCM_16"
+            )
+        except BaseException:
+            os.close(self._header)
+            raise
+        self._count = 0
+
+    def write(self, samples: Samples) -> None:
+        if not samples.size:
+            return
+        self._file.write(samples)
+        self._count += samples.size
+        sure = self._count - 2 * self.BLOCK
+        if sure > 0:
+            field = int.from_bytes(os.pread(self._header, 8, self.LENGTH_AT), "big")
+            told = (field >> 36 << 36) | sure
+            os.pwrite(self._header, told.to_bytes(8, "big"), self.LENGTH_AT)
+
+    def close(self) -> None:
+        try:
+            self._file.close()
+        finally:
+            os.close(self._header)

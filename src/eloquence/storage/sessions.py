@@ -152,7 +152,7 @@ class SqlSessionStore:
             self._owners.release()
 
     def _is_gone(self, owner: str | None) -> bool:
-        assert self._owners is not None  # noqa: S101 - told by the only caller
+        assert self._owners is not None
         return owner is None or not self._owners.alive(owner)
 
     def _insert_session(self, session: Session) -> None:

@@ -1,0 +1,143 @@
+"""Reading somebody's recording, whatever is in the file.
+
+The file is decoded by another process with bounded memory and time (`decoder.py`): headers lie,
+and a few kilobytes can stand for hours. The length is counted in samples, never believed.
+"""
+
+import asyncio
+import os
+import stat
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from eloquence.errors import RecordingError
+from eloquence.storage import decoder
+
+RATE = decoder.RATE
+MAX_SECONDS = 3600.0
+WALL_SECONDS = 300.0
+"""Longest time that decoding may take."""
+
+_CONVERT = "Convert it, for example with: ffmpeg -i RECORDING -ar 16000 -ac 1 out.wav"
+
+
+class Decoded(NamedTuple):
+    """A recording as samples: float32 in -1..1, mono, `RATE` per second."""
+
+    samples: npt.NDArray[np.float32]
+    duration: float
+    """Seconds."""
+
+
+async def decode(
+    path: Path,
+    *,
+    max_seconds: float = MAX_SECONDS,
+    progress: Callable[[float], None] | None = None,
+) -> Decoded:
+    """The sound of a WAV, FLAC, MP3 or Ogg (Vorbis, Opus) file of at most `max_seconds`.
+
+    `progress` is called with the share of the file that was read, 0..1. Raises RecordingError,
+    which names the cause and what to do.
+    """
+    descriptor = _opened(path)
+    try:
+        child = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",  # nothing of the current folder is imported
+            str(Path(decoder.__file__)),
+            str(max_seconds),
+            stdin=descriptor,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+        )
+    finally:
+        os.close(descriptor)
+    assert child.stdout is not None and child.stderr is not None  # noqa: PT018 - as asked for
+    told = ""
+
+    async def listen(lines: asyncio.StreamReader) -> None:
+        nonlocal told
+        async for line in lines:
+            kind, _, rest = line.decode(errors="replace").strip().partition(" ")
+            if kind == "progress" and progress is not None:
+                progress(float(rest))
+            elif kind == "refused":
+                told = rest
+
+    try:
+        async with asyncio.timeout(WALL_SECONDS), asyncio.TaskGroup() as tasks:
+            tasks.create_task(listen(child.stderr))
+            sound = tasks.create_task(child.stdout.read())
+            tasks.create_task(child.wait())
+    except TimeoutError as error:
+        raise _refusal(path, "time", max_seconds) from error
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.wait()
+    if child.returncode != 0:
+        raise _refusal(path, told or "died", max_seconds)
+    samples = np.frombuffer(sound.result(), dtype="<f4").astype(np.float32, copy=False)
+    return Decoded(samples, samples.size / RATE)
+
+
+def _opened(path: Path) -> int:
+    """A descriptor of the file, which is known to be one and not to be empty."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except FileNotFoundError as error:
+        raise RecordingError(f"There is no file {path}.", mend="Check its name.") from error
+    except OSError as error:
+        raise RecordingError(
+            f"The file {path} cannot be opened: {error.strerror}.",
+            mend="Check that you may read it.",
+        ) from error
+    found = os.fstat(descriptor)
+    if stat.S_ISREG(found.st_mode) and found.st_size > 0:
+        return descriptor
+    os.close(descriptor)
+    if stat.S_ISREG(found.st_mode):
+        raise RecordingError(f"The file {path} is empty.", mend="Record or export it again.")
+    raise RecordingError(f"{path} is not a file.", mend="Give a WAV, FLAC, MP3 or Ogg file.")
+
+
+def _refusal(path: Path, told: str, max_seconds: float) -> RecordingError:
+    cause, _, detail = told.partition(" ")
+    minutes = f"{max_seconds / 60:g} min"
+    message, mend = {
+        "not_sound": (
+            f"The file {path} is not a recording that can be read, or it is damaged.",
+            f"WAV, FLAC, MP3 and Ogg (Vorbis, Opus) are read. {_CONVERT}",
+        ),
+        "format": (
+            f"The file {path} holds sound as {detail}, which is not read.",
+            f"WAV, FLAC, MP3 and Ogg (Vorbis, Opus) are read. {_CONVERT}",
+        ),
+        "rate": (
+            f"The file {path} claims {detail} samples per second; 8000 to 192000 are read.",
+            _CONVERT,
+        ),
+        "channels": (f"The file {path} claims {detail} channels; 1 to 8 are read.", _CONVERT),
+        "damaged": (
+            f"The file {path} is damaged after {detail} s.",
+            "Export it again, or cut it before that place.",
+        ),
+        "too_long": (
+            f"The recording {path} is longer than {minutes}.",
+            "Cut it into shorter parts.",
+        ),
+        "empty": (f"The file {path} holds no sound at all.", "Record or export it again."),
+        "memory": (f"The file {path} needs more memory than a recording may.", _CONVERT),
+        "time": (
+            f"The file {path} took more than {WALL_SECONDS:g} s to read.",
+            "Cut it into shorter parts.",
+        ),
+    }.get(cause, (f"The file {path} could not be read: its decoder stopped.", _CONVERT))
+    return RecordingError(message, mend=mend)
