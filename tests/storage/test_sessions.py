@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import soundfile
 
 from eloquence.coaching.session import Latency, Session, SessionEnd, Turn
 from eloquence.delivery.sound import Sound
@@ -111,6 +112,24 @@ async def test_the_same_turn_twice_is_harmless_and_another_in_its_place_is_refus
         assert (await store.get("s1")).turns == (turn(0),)
 
 
+async def test_what_was_measured_can_follow_its_turn(tmp_path: Path) -> None:
+    measured = turn(1)
+    assert measured.sound is not None
+    bare = measured.model_copy(update={"sound": None})
+    async with open_store(url(tmp_path), tmp_path) as store:
+        await store.open(session())
+        await store.append("s1", bare)
+        await store.end("s1", END)
+        await store.attach("s1", 1, measured.sound)
+        await store.attach("s1", 1, measured.sound)
+        await store.append("s1", bare)
+        assert (await store.get("s1")).turns == (measured,)
+        with pytest.raises(StorageError, match="measured already"):
+            await store.attach("s1", 1, measured.sound.model_copy(update={"clipping": 0.5}))
+        with pytest.raises(StorageError, match="no turn 2"):
+            await store.attach("s1", 2, measured.sound)
+
+
 async def test_an_ended_session_takes_no_more_turns_and_no_other_end(tmp_path: Path) -> None:
     async with open_store(url(tmp_path), tmp_path) as store:
         await store.open(session())
@@ -158,7 +177,9 @@ async def test_deleting_leaves_no_word_in_any_file(tmp_path: Path) -> None:
         await store.append("other", turn(0))
         sound = recordings / "s1" / "learner.flac"
         sound.parent.mkdir(parents=True)
-        sound.write_bytes(CANARY.encode())
+        soundfile.write(sound, [0.1, 0.2], 16_000)
+        with sound.open("ab") as file:
+            file.write(CANARY.encode())
         assert (await store.get("s1")).audio == ("learner",)
         await store.delete("s1")
         assert not sound.parent.exists()

@@ -2,7 +2,7 @@
 
 `learner.flac` is the microphone at 16 kHz, `mix.flac` both voices at 24 kHz; second 0 of each is
 the start of the session. FLAC loses nothing and plays in every browser. A process that dies leaves
-files that play up to about their last second.
+files that play: the learner's up to about its last second, the mix up to its last minute.
 """
 
 import asyncio
@@ -27,12 +27,10 @@ from eloquence.errors import SessionNotFoundError, StorageError
 
 LEARNER_RATE = 16_000
 CHARACTER_RATE = 24_000
-LATE = 0.5
-"""Seconds by which the character's sound may come late and still be in the mix."""
+LATE = 60.0
+"""Seconds by which the character's sound may come late: it is known only once it was heard."""
 JITTER = 0.1
 """Seconds by which a position may be off and the sound still be joined to what came before."""
-AHEAD = 120.0
-"""Seconds of the character's sound, not yet heard, that wait at most for the learner's clock."""
 WAITING = 1024
 """Pieces of sound that may wait for a slow disk before recording stops."""
 LONGEST = 4 * 3600.0
@@ -55,15 +53,14 @@ def folder(recordings: Path, session_id: str) -> Path:
 def kept(recordings: Path, session_id: str) -> tuple[str, ...]:
     """The names of the recordings that were kept: `learner`, `mix`."""
     place = folder(recordings, session_id)
-    return tuple(name for name, file in FILES.items() if (place / file).is_file())
+    return tuple(name for name, file in FILES.items() if _length(place / file))
 
 
 def path(recordings: Path, session_id: str, name: str) -> Path:
     """The file of one recording. Raises SessionNotFoundError when it was not kept."""
-    found = folder(recordings, session_id) / FILES.get(name, "")
-    if name not in FILES or not found.is_file():
+    if name not in kept(recordings, session_id):
         raise SessionNotFoundError(f"Session {session_id} has no recording {name!r}.")
-    return found
+    return folder(recordings, session_id) / FILES[name]
 
 
 def delete(recordings: Path, session_id: str) -> None:
@@ -79,11 +76,21 @@ def delete(recordings: Path, session_id: str) -> None:
         ) from error
 
 
+def _length(place: Path) -> int:
+    """Samples in a FLAC file, by its header; 0 when there is none."""
+    try:
+        with place.open("rb") as file:
+            start = file.read(26)
+    except FileNotFoundError:
+        return 0
+    return int.from_bytes(start[18:26], "big") & (1 << 36) - 1
+
+
 class Recorder:
     """Writes the sound of one conversation as it goes; without consent it keeps nothing.
 
         async with Recorder(recordings, session) as recorder:
-            recorder.learner(pcm, at=12.34)
+            recorder.learner(12.34, pcm)
 
     Sound is given at its position on the session's clock, in seconds; silence fills what lies
     between. Giving sound never waits: a thread writes it. When the disk fails, recording stops,
@@ -112,18 +119,14 @@ class Recorder:
     ) -> None:
         await self.close()
 
-    def learner(self, pcm: bytes, at: float) -> None:
-        """PCM16 little-endian mono at `LEARNER_RATE`, whose first sample was heard at `at`."""
-        self._give(lambda tape: tape.learner(pcm, at))
+    def learner(self, position: float, pcm: bytes) -> None:
+        """PCM16 little-endian mono at `LEARNER_RATE`, whose first sample is at `position`."""
+        self._give(lambda tape: tape.learner(position, pcm))
 
-    def character(self, pcm: bytes, at: float) -> None:
-        """PCM16 little-endian mono at `CHARACTER_RATE` that plays at `at`: up to `AHEAD` seconds
-        before it is heard, or up to `LATE` seconds after."""
-        self._give(lambda tape: tape.character(pcm, at))
-
-    def unheard(self, after: float) -> None:
-        """The character was cut: what was given beyond `after` did not leave the loudspeaker."""
-        self._give(lambda tape: tape.unheard(after))
+    def character(self, position: float, pcm: bytes) -> None:
+        """PCM16 little-endian mono at `CHARACTER_RATE` that was heard from `position` on, told at
+        most `LATE` seconds afterwards."""
+        self._give(lambda tape: tape.character(position, pcm))
 
     async def close(self) -> None:
         """Writes what is left. Harmless when repeated."""
@@ -179,16 +182,13 @@ class _Tape:
         self._learner_file = _Flac(place / FILES["learner"], LEARNER_RATE)
         self._mix_file = _Flac(place / FILES["mix"], CHARACTER_RATE)
 
-    def learner(self, pcm: bytes, at: float) -> None:
-        self._learner.add(pcm, at)
+    def learner(self, position: float, pcm: bytes) -> None:
+        self._learner.add(position, pcm)
         self._advance()
 
-    def character(self, pcm: bytes, at: float) -> None:
-        self._character.add(pcm, at)
+    def character(self, position: float, pcm: bytes) -> None:
+        self._character.add(position, pcm)
         self._advance()
-
-    def unheard(self, after: float) -> None:
-        self._character.cut(after)
 
     def close(self) -> None:
         try:
@@ -199,7 +199,8 @@ class _Tape:
             self._mix_file.close()
 
     def _advance(self) -> None:
-        mix_until = max(self._learner.end - LATE, self._character.end - AHEAD)
+        # Without a microphone, the character's sound would otherwise wait for ever.
+        mix_until = max(self._learner.end - LATE, self._character.end - 2 * LATE)
         learner_until = max(self._learner.end, mix_until)
         if learner_until - self._learner.start >= 0.2:
             self._move(learner_until, mix_until)
@@ -235,23 +236,17 @@ class _Track:
             self._waiting.append(samples)
             self._count += samples.size
 
-    def add(self, pcm: bytes, at: float) -> None:
+    def add(self, position: float, pcm: bytes) -> None:
         """Puts the sound at its place; what overlaps earlier sound is dropped."""
-        if not 0 <= at <= LONGEST:
+        if not 0 <= position <= LONGEST:
             return
         samples = np.frombuffer(pcm[: len(pcm) // 2 * 2], dtype="<i2")
-        gap = round(at * self._rate) - (self._taken + self._count)
+        gap = round(position * self._rate) - (self._taken + self._count)
         if gap > JITTER * self._rate:
             self.append(np.zeros(gap, np.int16))
         elif gap < -JITTER * self._rate:
             samples = samples[-gap:]
         self.append(samples)
-
-    def cut(self, after: float) -> None:
-        keep = max(0, round(after * self._rate) - self._taken)
-        if keep < self._count:
-            samples = self._joined()[:keep]
-            self._waiting, self._count = [samples], samples.size
 
     def take(self, until: float) -> Samples:
         """The samples up to that time, silence where there are none; they are gone afterwards."""

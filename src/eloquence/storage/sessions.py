@@ -105,6 +105,11 @@ class SqlSessionStore:
         same index, or any turn after the end, raises StorageError."""
         await self._off_loop(lambda: self._insert_turn(session_id, turn))
 
+    async def attach(self, session_id: str, index: int, sound: Sound) -> None:
+        """Adds what was measured on a turn that was appended without it, even after the end. The
+        same again is harmless, another one a StorageError."""
+        await self._off_loop(lambda: self._update_sound(session_id, index, sound))
+
     async def end(self, session_id: str, end: SessionEnd) -> None:
         """Ends a live session. The same end again is harmless, another one a StorageError."""
         await self._off_loop(lambda: self._update_end(session_id, end))
@@ -176,10 +181,12 @@ class SqlSessionStore:
             found = connection.execute(_session(session_id)).first()
             if found is None:
                 raise _not_found(session_id)
-            place = (turns.c.session_id == session_id) & (turns.c.index == turn.index)
-            present = connection.execute(select(turns).where(place)).first()
+            present = connection.execute(_turn_of(session_id, turn.index)).first()
             if present is not None:
-                if _turn(present) != turn:
+                kept = _turn(present)
+                if turn.sound is None:  # it may have been attached since
+                    kept = kept.model_copy(update={"sound": None})
+                if kept != turn:
                     raise StorageError(
                         f"Session {session_id} already has another turn {turn.index}."
                     )
@@ -195,6 +202,22 @@ class SqlSessionStore:
                     sound=_deflated(turn.sound),
                 )
             )
+
+    def _update_sound(self, session_id: str, index: int, sound: Sound) -> None:
+        with failures(), self._writer.begin() as connection:
+            if connection.execute(_session(session_id)).first() is None:
+                raise _not_found(session_id)
+            present = connection.execute(_turn_of(session_id, index)).first()
+            if present is None:
+                raise StorageError(f"Session {session_id} has no turn {index}.")
+            if present.sound is None:
+                connection.execute(
+                    update(turns)
+                    .where(turns.c.session_id == session_id, turns.c.index == index)
+                    .values(sound=_deflated(sound))
+                )
+            elif _turn(present).sound != sound:
+                raise StorageError(f"Turn {index} of session {session_id} was measured already.")
 
     def _update_end(self, session_id: str, end: SessionEnd) -> None:
         with failures(), self._writer.begin() as connection:
@@ -249,6 +272,10 @@ class SqlSessionStore:
 
 def _session(session_id: str) -> Select[tuple[str, float, str | None, str, str | None]]:
     return select(sessions).where(sessions.c.id == session_id)
+
+
+def _turn_of(session_id: str, index: int) -> Select[tuple[str, int, float, str, bytes | None]]:
+    return select(turns).where(turns.c.session_id == session_id, turns.c.index == index)
 
 
 def _stored(
