@@ -99,7 +99,7 @@ class SpeechProcess:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
         )
-        assert process.stdout is not None  # noqa: S101 - it was asked for above
+        assert process.stdout is not None
         try:
             async with asyncio.timeout(START_SECONDS):
                 kind, _, payload = await _read(process.stdout)
@@ -231,7 +231,7 @@ class Speech:
         self._run = run
         self._parts = asyncio.Queue(_QUEUE_FRAMES)
         run.requests[self._number] = self._parts
-        assert run.process.stdin is not None  # noqa: S101 - made with a pipe
+        assert run.process.stdin is not None
         run.process.stdin.write(frame(Kind.SPEAK, self._number, self._payload))
 
     async def _again(self) -> None:
