@@ -10,6 +10,9 @@ from eloquence.coaching.exercise import Exercise, Scenario
 
 T = TypeVar("T")
 
+HEARD = "…"
+"""Stands for a stretch of speech that was heard but not recognised (by ear)."""
+
 
 @dataclass(slots=True)
 class LastTurn:

@@ -6,7 +6,6 @@ is left out, and says why in `Library.problems`, with its line and what to do.
 """
 
 import difflib
-import io
 import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,19 +17,12 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 from pydantic import AliasChoices, BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import (
-    AliasEvent,
-    CollectionEndEvent,
-    CollectionStartEvent,
-    NodeEvent,
-    ScalarEvent,
-)
+from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from eloquence.coaching.character import DEFAULT_CHARACTER, Character, Language
 from eloquence.coaching.exercise import Exercise
+from eloquence.coaching.lines import Lines
 from eloquence.errors import ContentError
 
 if TYPE_CHECKING:
@@ -41,7 +33,6 @@ if TYPE_CHECKING:
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 SHIPPED = Path(__file__).resolve().parent.parent / "content"
 MAX_BYTES = 256 * 1024
-MAX_DEPTH = 32
 KINDS: Mapping[str, type[Exercise] | type[Character]] = {
     "exercises": Exercise,
     "characters": Character,
@@ -53,24 +44,19 @@ M = TypeVar("M", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A YAML file as read: plain values, and where each stands. Lines count from 1."""
+    """A YAML file as read: plain values, and where each key or item stands, lines from 1."""
 
     path: Path
-    values: CommentedMap
+    values: dict[str, Any]
+    lines: Mapping[tuple[str | int, ...], int]
 
     def line(self, where: Sequence[str | int]) -> int:
-        """The line of the deepest part of `where` that is in the file; 1 when none is."""
-        node: Any = self.values
-        line = 1
+        """The line of the deepest part of `where` that is in the file, whatever its spelling."""
+        found: tuple[str | int, ...] = ()
         for part in where:
-            found = _key(node, part)
-            if found is None:
-                continue
-            line = (node.lc.key(found) if isinstance(node, CommentedMap) else node.lc.item(found))[
-                0
-            ] + 1
-            node = node[found]
-        return line
+            names = (part, *_OTHER_NAMES.get(str(part), ()))
+            found = next(((*found, name) for name in names if (*found, name) in self.lines), found)
+        return self.lines.get(found, 1)
 
 
 @dataclass(frozen=True)
@@ -127,6 +113,10 @@ class Library:
         known = self._shelf(language).characters
         return tuple(known[name] for name in sorted(known))
 
+    def lines(self, language: Language) -> Lines:
+        """What every character may need to say or to recognise. Raises ContentError."""
+        return self._table(language, "lines", Lines)
+
     def norms(self, language: Language) -> "Norms":
         """The bands that scores are read from. Raises ContentError."""
         from eloquence.coaching.norms import Norms
@@ -144,6 +134,10 @@ class Library:
         from eloquence.coaching.feedback import Phrases
 
         return self._table(language, "feedback", Phrases)
+
+    def lines(self, language: Language) -> Lines:
+        """What any character may have to say or to recognise. Raises ContentError."""
+        return self._table(language, "lines", Lines)
 
     @cached_property
     def problems(self) -> tuple[ContentError, ...]:
@@ -194,24 +188,14 @@ def document(path: Path) -> Document:
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise _wrong(path, line, "this is not UTF-8.", "Save the file as UTF-8.") from error
-    yaml = YAML(typ="rt", pure=True)
     try:
-        _refuse_what_content_never_needs(path, text)
-        values = yaml.load(text)
-    except DuplicateKeyError as error:
-        line = _line_of(error)
-        named = re.search(r'found duplicate key "([^"]*)"', str(error.problem))
-        raise _wrong(
-            path,
-            line,
-            f"the key {named[1] if named else '?'!r} is given twice.",
-            "Keep one of the two.",
-        ) from error
+        root = YAML(typ="safe", pure=True).compose(text)
     except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
         cause = " ".join(str(part) for part in (error.context, error.problem) if part)
         raise _wrong(
             path,
-            _line_of(error),
+            mark.line + 1 if mark is not None else 1,
             f"this is not YAML: {cause}.",
             "Check the indentation; put a text that holds ': ' or begins with a sign in quotes.",
         ) from error
@@ -219,11 +203,14 @@ def document(path: Path) -> Document:
         raise _wrong(
             path, 1, "this is not YAML: a character is not allowed.", "Remove control characters."
         ) from error
-    if not isinstance(values, CommentedMap):
+    except RecursionError as error:
+        raise _wrong(path, 1, "the lists are nested too deep.", "Close the brackets.") from error
+    if not isinstance(root, MappingNode):
         raise _wrong(
             path, 1, "the file holds no keys.", "Start from the example in docs/authors.md."
         )
-    return Document(path, values)
+    lines: dict[tuple[str | int, ...], int] = {}
+    return Document(path, _value(root, path, (), lines), lines)
 
 
 def validated(source: Document, model: type[M]) -> M:
@@ -390,24 +377,8 @@ def _suggestion(given: str, known: Sequence[str], label: str = "Keys") -> str:
     return f"Did you mean {nearest[0]!r}? {listed}" if nearest else listed
 
 
-def _line_of(error: MarkedYAMLError) -> int:
-    mark = error.problem_mark or error.context_mark
-    return mark.line + 1 if mark is not None else 1
-
-
 def _folder(path: Path) -> str:
     return path.resolve().parent.name
-
-
-def _key(node: Any, part: str | int) -> str | int | None:
-    """The key or index under which `part` stands in `node`, aliases included; None if absent."""
-    if isinstance(node, CommentedMap):
-        return next(
-            (name for name in (part, *_OTHER_NAMES.get(str(part), ())) if name in node), None
-        )
-    if isinstance(node, CommentedSeq) and isinstance(part, int) and part < len(node):
-        return part
-    return None
 
 
 _OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
@@ -419,32 +390,66 @@ _OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def _refuse_what_content_never_needs(path: Path, text: str) -> None:
-    """Aliases can make a small file huge, tags can make objects, depth can exhaust the stack."""
-    depth = 0
-    for event in YAML(typ="rt", pure=True).parse(io.StringIO(text)):
-        line = event.start_mark.line + 1
-        if isinstance(event, AliasEvent) or (isinstance(event, NodeEvent) and event.anchor):
-            raise _wrong(
-                path,
-                line,
-                "anchors (&) and aliases (*) are not read.",
-                "Write the text out, or put it in quotes if the sign belongs to it.",
-            )
-        tag = getattr(event, "tag", None)
-        if tag is not None and not (isinstance(event, ScalarEvent) and event.implicit[1]):
-            raise _wrong(
-                path,
-                line,
-                "tags (!) are not read.",
-                "Put the text in quotes if the sign belongs to it.",
-            )
-        if isinstance(event, CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, CollectionEndEvent):
-            depth -= 1
-        if depth > MAX_DEPTH:
-            raise _wrong(path, line, "the lists are nested too deep.", "Close the brackets.")
+def _value(
+    node: Node, path: Path, where: tuple[str | int, ...], lines: dict[tuple[str | int, ...], int]
+) -> Any:
+    """The node as a plain value; notes the line of every key and item in `lines`.
+
+    Anchors are refused because aliases can make a small file huge, tags because they can make
+    objects; content needs neither.
+    """
+    line = node.start_mark.line + 1
+    if node.anchor is not None:
+        raise _wrong(
+            path,
+            line,
+            "anchors (&) and aliases (*) are not read.",
+            "Write the text out, or put it in quotes if the sign belongs to it.",
+        )
+    if str(node.tag) not in _TAGS:
+        raise _wrong(
+            path,
+            line,
+            f"the tag {str(node.tag)!r} is not read.",
+            "Put the text in quotes if the ! belongs to it.",
+        )
+    if isinstance(node, MappingNode):
+        values: dict[str, Any] = {}
+        for key_node, item in node.value:
+            key = str(key_node.value)
+            at = key_node.start_mark.line + 1
+            if key in values:
+                raise _wrong(path, at, f"the key {key!r} is given twice.", "Keep one of the two.")
+            lines[(*where, key)] = at
+            values[key] = _value(item, path, (*where, key), lines)
+        return values
+    if isinstance(node, SequenceNode):
+        for index, item in enumerate(node.value):
+            lines[(*where, index)] = item.start_mark.line + 1
+        return [_value(item, path, (*where, i), lines) for i, item in enumerate(node.value)]
+    return _scalar(str(node.tag), str(node.value))
+
+
+_TAG = "tag:yaml.org,2002:"
+_TAGS = frozenset(
+    _TAG + kind for kind in ("map", "seq", "str", "int", "float", "bool", "null", "timestamp")
+)
+
+
+def _scalar(tag: str, text: str) -> str | int | float | bool | None:
+    try:
+        match tag.removeprefix(_TAG):
+            case "int":
+                return int(text)
+            case "float":
+                return float(text)
+            case "bool":
+                return text.lower() == "true"
+            case "null":
+                return None
+    except ValueError:  # a spelling of a number that no content needs: the type will refuse it
+        return text
+    return text
 
 
 def _keys(model: type[BaseModel], where: Sequence[str | int]) -> list[str]:

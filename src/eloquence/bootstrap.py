@@ -1,0 +1,256 @@
+"""The composition root: the one place that wires the rooms together."""
+
+import asyncio
+import gc
+import logging
+import secrets
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eloquence import registry
+from eloquence.coaching.assessment import assess
+from eloquence.coaching.character import Language
+from eloquence.coaching.report import Report
+from eloquence.coaching.session import Session, SessionEnd
+from eloquence.config import Settings
+from eloquence.delivery import sound
+from eloquence.errors import (
+    AgentCreationError,
+    CapacityError,
+    ContentError,
+    DependencyNotFoundError,
+    EloquenceError,
+)
+from eloquence.protocol import INPUT_RATE, Hello, StageStatus
+from eloquence.registry import STAGES, Choice, Stage
+from eloquence.storage import content, export
+from eloquence.storage.recordings import Recorder
+from eloquence.storage.sessions import SqlSessionStore, open_store
+
+if TYPE_CHECKING:
+    from eloquence.conversation.stages import Resources
+    from eloquence.conversation.transport import Transport
+
+log = logging.getLogger("eloquence")
+
+AUTOMATIC: Mapping[Stage, tuple[str, ...]] = {
+    "stt": ("vosk", "none"),
+    "llm": ("script",),
+    "tts": ("piper", "espeak"),
+}
+"""What `auto` tries, best first. All of it stays on this machine."""
+
+BY_EAR = "none"
+"""The recogniser that knows no words; a language model has nothing to read then."""
+
+
+def choices(settings: Settings, language: Language) -> dict[Stage, Choice]:
+    """Which provider serves each stage for a language. Never replaces a named one."""
+    chosen: dict[Stage, Choice] = {}
+    for stage in STAGES:
+        wanted = settings.stage(stage)
+        chosen[stage] = registry.choose(
+            stage, wanted.provider, wanted.options, language, AUTOMATIC[stage]
+        )
+    if chosen["stt"].provider.name == BY_EAR and chosen["llm"].provider.name != "script":
+        script = registry.choose("llm", "script", {}, language, AUTOMATIC["llm"])
+        chosen["llm"] = script
+    return chosen
+
+
+def status(choice: Choice) -> StageStatus:
+    """A choice as the page shows it."""
+    ready = choice.readiness
+    return StageStatus(
+        provider=choice.provider.name,
+        detail=ready.detail,
+        mend=ready.mend,
+        model=ready.model,
+        leaves_machine=ready.leaves_machine,
+    )
+
+
+class Eloquence:
+    """One process of the product: its settings, content, store and live conversations."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        library: content.Library,
+        store: SqlSessionStore,
+        resources: "Resources",
+        analyst: ThreadPoolExecutor,
+    ) -> None:
+        self.settings = settings
+        self.library = library
+        self.store = store
+        self.resources = resources
+        self._analyst = analyst
+        self.live = 0
+        """How many conversations are being held now."""
+
+    @contextmanager
+    def admitted(self) -> Iterator[None]:
+        """A place for one conversation. Raises CapacityError when all are taken."""
+        most = self.settings.max_conversations
+        if self.live >= most:
+            raise CapacityError(
+                f"All {most} places for conversations are taken.",
+                mend="Try again in a few minutes.",
+            )
+        self.live += 1
+        try:
+            yield
+        finally:
+            self.live -= 1
+            if self.live == 0:
+                # A conversation leaves many cycles; collecting them here costs nobody a word.
+                gc.collect()
+
+    async def converse(self, hello: Hello, transport: "Transport") -> tuple[str, SessionEnd]:
+        """Holds one conversation over the transport; returns its id and how it ended.
+
+        Raises CapacityError, ContentError (no such exercise), ConfigurationError (a stage that
+        was named cannot serve), AgentCreationError, StorageError.
+        """
+        from eloquence.conversation.conversation import Conversation, Plan, Stages
+        from eloquence.conversation.stages import StageContext
+
+        with self.admitted():
+            exercise = self.library.exercise(hello.exercise, hello.language)
+            try:
+                scenario = exercise.scenario(hello.scenario)
+            except KeyError:
+                raise ContentError(
+                    f"Exercise {exercise.id!r} has no scenario {hello.scenario!r}.",
+                    mend=f"It has: {', '.join(one.id for one in exercise.scenarios)}.",
+                ) from None
+            character = self.library.character(exercise.character, hello.language)
+            chosen = choices(self.settings, hello.language)
+            for stage, choice in chosen.items():
+                if not choice.readiness.ready:
+                    raise DependencyNotFoundError(
+                        f"Stage {stage} ({choice.provider.name}): {choice.readiness.detail}",
+                        mend=choice.readiness.mend,
+                    )
+            context = StageContext(
+                language=hello.language,
+                exercise=exercise,
+                scenario=scenario,
+                character=character,
+                resources=self.resources,
+                seed=secrets.randbits(32),
+            )
+            made: dict[str, Any] = {}
+            try:
+                for stage, choice in chosen.items():
+                    made[stage] = choice.provider.create(choice.options, context)
+            except EloquenceError:
+                raise
+            except Exception as error:
+                log.exception("a stage could not be made")
+                raise AgentCreationError(
+                    f"The coach could not be prepared ({type(error).__name__}).",
+                    mend="`eloquence doctor` says which stage is at fault.",
+                ) from error
+            session = Session(
+                id=secrets.token_hex(8),
+                exercise=exercise.id,
+                scenario=scenario.id,
+                character=character.id,
+                language=hello.language,
+                started_at=time.time(),
+                stages={stage: choice.provider.name for stage, choice in chosen.items()},
+                keep_audio=hello.keep_audio,
+                title=exercise.title,
+            )
+            async with AsyncExitStack() as stack:
+                recorder = None
+                if hello.keep_audio:
+                    recorder = await stack.enter_async_context(
+                        Recorder(self.settings.recordings, session)
+                    )
+                plan = Plan(
+                    session=session,
+                    exercise=exercise,
+                    scenario=scenario,
+                    character=character,
+                    lines=self.library.lines(hello.language),
+                    stages=Stages(**made),
+                    statuses={stage: status(choice) for stage, choice in chosen.items()},
+                    last_turn=context.last_turn,
+                    by_ear=chosen["stt"].provider.name == BY_EAR,
+                    duration=60 * (scenario.duration_minutes or exercise.duration_minutes),
+                    idle=60 * self.settings.idle_minutes,
+                    patience=hello.patience,
+                    push_to_talk=hello.push_to_talk,
+                    measure=self._measure,
+                    recording=recorder,
+                )
+                end = await Conversation(plan, transport, self.store).run()
+            return session.id, end
+
+    async def report(self, session_id: str) -> Report:
+        """The report of a stored session, made from its log. Raises SessionNotFoundError."""
+        stored = await self.store.get(session_id)
+        language = stored.session.language
+        exercise = self.library.exercise(stored.session.exercise, language)
+        return await asyncio.get_running_loop().run_in_executor(
+            self._analyst,
+            partial(
+                assess,
+                stored,
+                exercise,
+                self.library.character(stored.session.character, language),
+                self.library.norms(language),
+                self.library.lexicon(language),
+                self.library.phrases(language),
+            ),
+        )
+
+    async def report_html(self, session_id: str) -> str:
+        """The report as one file that works offline. Raises SessionNotFoundError."""
+        report = await self.report(session_id)
+        return export.report_html(report, export.web_folder(), None)
+
+    async def warm(self) -> None:
+        """Loads what the first conversation would otherwise wait for."""
+        await asyncio.get_running_loop().run_in_executor(self._analyst, _warm)
+
+    async def _measure(self, samples: NDArray[np.float32], start: float) -> sound.Sound:
+        return await asyncio.get_running_loop().run_in_executor(
+            self._analyst, partial(sound.measure, samples, INPUT_RATE, start=start)
+        )
+
+
+def _warm() -> None:
+    from livekit.agents import inference
+
+    inference.VAD()
+    inference.TurnDetector(version="v1-mini")
+    sound.measure(np.zeros(INPUT_RATE, dtype=np.float32), INPUT_RATE)
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Eloquence]:
+    """The product, with its store open; everything is closed in reverse at the end.
+
+    Raises StorageError when the data folder cannot be used.
+    """
+    from eloquence.conversation.stages import Resources
+
+    async with AsyncExitStack() as stack:
+        analyst = ThreadPoolExecutor(1, thread_name_prefix="eloquence-analysis")
+        stack.callback(analyst.shutdown)
+        resources = Resources()
+        stack.push_async_callback(resources.close)
+        store = await stack.enter_async_context(open_store(settings.database, settings.recordings))
+        library = content.load(settings.content)
+        yield Eloquence(settings, library, store, resources, analyst)

@@ -1,0 +1,69 @@
+"""`eloquence serve`: the coach on this machine, one process."""
+
+import typer
+
+
+def serve(
+    host: str = typer.Option(None, help="Address to listen on [default: 127.0.0.1]."),
+    port: int = typer.Option(None, help="Port to listen on [default: 7881]."),
+    open_page: bool = typer.Option(False, "--open", help="Open the page in the browser."),
+) -> None:
+    """Open the coach: one process, the page and the conversations."""
+    import socket
+    import threading
+    import webbrowser
+
+    import uvicorn
+
+    from eloquence.config import load
+    from eloquence.errors import ConfigurationError
+    from eloquence.observability import logs
+
+    settings = load(host=host, port=port)
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        raise ConfigurationError(
+            f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}.",
+            mend=f"Stop what uses that port, or choose another: eloquence serve --port "
+            f"{settings.port + 1}.",
+        ) from error
+    shown = "localhost" if settings.host in ("127.0.0.1", "::1") else settings.host
+    address = f"http://{shown}:{listener.getsockname()[1]}/"
+    typer.echo("Eloquence is starting …", err=True)
+
+    from eloquence.server.app import create_app
+
+    logs.configure(settings)
+    app = create_app(settings)
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                typer.echo(f"Eloquence: {address}  (Ctrl+C ends it)")
+                if open_page:
+                    threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        ws="websockets-sansio",
+        ws_max_size=65_536,
+        ws_max_queue=32,
+        ws_ping_interval=10,
+        ws_ping_timeout=10,
+        ws_per_message_deflate=False,
+        limit_concurrency=settings.max_conversations + 64,
+        timeout_graceful_shutdown=10,
+        server_header=False,
+    )
+    server = Server(config)
+    server.run(sockets=[listener])
+    if not server.started:
+        raise typer.Exit(1)

@@ -1,0 +1,182 @@
+"""The coach: the livekit Agent that hears, answers and speaks as the character."""
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncGenerator, AsyncIterable, Callable
+
+from livekit import rtc
+from livekit.agents import Agent, ModelSettings, llm, stt, utils
+from livekit.agents.types import USERDATA_TIMED_TRANSCRIPT, FlushSentinel
+from livekit.agents.voice.io import TimedString
+
+from eloquence.conversation.clauses import Clauses
+from eloquence.conversation.listening import Listening, is_backchannel, plain
+from eloquence.conversation.tape import RATE, TapedInput
+from eloquence.conversation.utterance import UTTERANCE, Utterance
+from eloquence.delivery.words import Word
+
+_NOT_SPOKEN = re.compile(r"\*[^*\n]{1,60}\*|\[[^\]\n]{1,60}\]|<[^>\n]{0,60}>|[*_#`~|]")
+"""Stage directions and markup that a model may write and a voice must not read out."""
+
+
+class Coach(Agent):
+    """One character in one conversation.
+
+    `listening` collects what the learner says. `speaking()` tells whether the learner can hear
+    the character right now; `closing()` gives the line that ends the exercise once its time is
+    over, else None. With `keep_sound` each utterance keeps its samples for the recording.
+    """
+
+    def __init__(
+        self,
+        *,
+        instructions: str,
+        listening: Listening,
+        backchannels: frozenset[str],
+        speaking: Callable[[], bool],
+        closing: Callable[[], str | None],
+        keep_sound: bool,
+    ) -> None:
+        super().__init__(instructions=instructions)
+        self._listening = listening
+        self._backchannels = frozenset(plain(word) for word in backchannels)
+        self._speaking = speaking
+        self._closing = closing
+        self._keep_sound = keep_sound
+
+    async def stt_node(
+        self, audio: AsyncIterable[rtc.AudioFrame], model_settings: ModelSettings
+    ) -> AsyncGenerator[stt.SpeechEvent, None]:
+        """Recognition, with backchannels over the character's speech left out.
+
+        Word times come relative to the first frame that the recogniser was given.
+        """
+        recogniser = self.session.stt
+        assert recogniser is not None
+        adapter: stt.StreamAdapter | None = None
+        if not recogniser.capabilities.streaming:
+            assert self.session.vad is not None
+            recogniser = adapter = stt.StreamAdapter(stt=recogniser, vad=self.session.vad)
+        offset: float | None = None
+
+        async def forward(stream: stt.RecognizeStream) -> None:
+            nonlocal offset
+            async for frame in audio:
+                if offset is None:
+                    offset = frame.userdata.get(TapedInput.POSITION, 0) / RATE
+                stream.push_frame(frame)
+
+        try:
+            conn_options = self.session.conn_options.stt_conn_options
+            async with recogniser.stream(conn_options=conn_options) as stream:
+                forwarding = asyncio.create_task(forward(stream))
+                try:
+                    async for event in stream:
+                        if event.type == stt.SpeechEventType.FINAL_TRANSCRIPT:
+                            if self._goes_on(event):
+                                continue
+                            self._note(event, offset or 0.0)
+                        yield event
+                finally:
+                    await utils.aio.cancel_and_wait(forwarding)
+        finally:
+            if adapter is not None:
+                await adapter.aclose()
+
+    def _goes_on(self, event: stt.SpeechEvent) -> bool:
+        if not event.alternatives or not self._speaking():
+            return False
+        said = event.alternatives[0]
+        return is_backchannel(said.text, said.end_time - said.start_time, self._backchannels)
+
+    def _note(self, event: stt.SpeechEvent, offset: float) -> None:
+        if not event.alternatives or not event.alternatives[0].text:
+            return
+        said = event.alternatives[0]
+        words = [
+            Word(
+                text=str(word).strip(),
+                start=float(word.start_time) + offset,
+                end=float(word.end_time) + offset,
+                confidence=word.confidence if isinstance(word.confidence, float) else None,
+            )
+            for word in said.words or ()
+            if isinstance(word, TimedString)
+            and isinstance(word.start_time, int | float)
+            and isinstance(word.end_time, int | float)
+        ]
+        self._listening.recognised(said.text, words)
+
+    async def llm_node(
+        self,
+        chat_ctx: llm.ChatContext,
+        tools: list[llm.Tool],
+        model_settings: ModelSettings,
+    ) -> AsyncGenerator[llm.ChatChunk | str | FlushSentinel, None]:
+        """The model's answer, or the line that closes the exercise once its time is over."""
+        last_line = self._closing()
+        if last_line is not None:
+            yield last_line
+            return
+        async for chunk in Agent.default.llm_node(self, chat_ctx, tools, model_settings):
+            yield chunk
+
+    async def tts_node(
+        self, text: AsyncIterable[str], model_settings: ModelSettings
+    ) -> AsyncGenerator[rtc.AudioFrame, None]:
+        """Speech from the first clause on; each frame carries the utterance it belongs to."""
+        utterance = Utterance(pcm=[] if self._keep_sound else None)
+        voice = self.session.tts
+        assert voice is not None
+        if voice.capabilities.streaming:
+            frames = Agent.default.tts_node(self, _noting(text, utterance), model_settings)
+            async for frame in frames:
+                yield _tagged(frame, utterance, 0.0)
+        else:
+            clauses = Clauses()
+            async for chunk in text:
+                utterance.text += chunk
+                for clause in clauses.push(chunk):
+                    async for frame in self._speech(clause.text, utterance):
+                        yield frame
+            for clause in clauses.flush():
+                async for frame in self._speech(clause.text, utterance):
+                    yield frame
+        utterance.complete = True
+
+    async def _speech(
+        self, clause: str, utterance: Utterance
+    ) -> AsyncGenerator[rtc.AudioFrame, None]:
+        spoken = _NOT_SPOKEN.sub(" ", clause).strip()
+        if not any(letter.isalnum() for letter in spoken):
+            return
+        voice = self.session.tts
+        assert voice is not None
+        begins = utterance.duration
+        known = len(utterance.timed)
+        conn_options = self.session.conn_options.tts_conn_options
+        async with voice.synthesize(spoken, conn_options=conn_options) as stream:
+            async for audio in stream:
+                yield _tagged(audio.frame, utterance, begins)
+        if len(utterance.timed) == known:
+            utterance.spread(clause, begins)
+
+
+async def _noting(text: AsyncIterable[str], utterance: Utterance) -> AsyncGenerator[str, None]:
+    async for chunk in text:
+        utterance.text += chunk
+        yield chunk
+
+
+def _tagged(frame: rtc.AudioFrame, utterance: Utterance, offset: float) -> rtc.AudioFrame:
+    for word in frame.userdata.get(USERDATA_TIMED_TRANSCRIPT, ()):
+        if isinstance(word.start_time, int | float):
+            utterance.timed.append((str(word), float(word.start_time) + offset))
+    utterance.duration += frame.duration
+    if utterance.pcm is not None:
+        utterance.pcm.append(bytes(frame.data))
+    frame.userdata[UTTERANCE] = utterance
+    if utterance.made_at is None:
+        utterance.made_at = time.time()
+    return frame

@@ -1,0 +1,616 @@
+"""One conversation, from the opening line to the stored end, over any transport."""
+
+import asyncio
+import itertools
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from livekit.agents import (
+    AgentSession,
+    AgentStateChangedEvent,
+    CloseEvent,
+    CloseReason,
+    ConversationItemAddedEvent,
+    ErrorEvent,
+    UserInputTranscribedEvent,
+    UserStateChangedEvent,
+    llm,
+    stt,
+    tts,
+    utils,
+)
+from livekit.agents.types import APIConnectOptions
+from livekit.agents.voice.agent_session import SessionConnectOptions
+from numpy.typing import NDArray
+
+from eloquence import protocol
+from eloquence.coaching.character import Character
+from eloquence.coaching.exercise import Exercise, Patience, Scenario
+from eloquence.coaching.lines import Lines
+from eloquence.coaching.prompt import instructions
+from eloquence.coaching.session import (
+    Latency,
+    Session,
+    SessionEnd,
+    SessionStore,
+    Status,
+    Turn,
+)
+from eloquence.conversation.coach import Coach
+from eloquence.conversation.listening import Listening
+from eloquence.conversation.stages import HEARD, LastTurn
+from eloquence.conversation.tape import RATE, Tape, TapedInput
+from eloquence.conversation.transport import Transport
+from eloquence.conversation.turn_taking import (
+    SILENCE,
+    end_of_turn,
+    patience_with,
+    turn_handling,
+    voice_activity,
+)
+from eloquence.conversation.utterance import Utterance
+from eloquence.delivery.sound import Sound
+from eloquence.errors import RemoteProtocolError, StorageError
+
+log = logging.getLogger("eloquence.conversation")
+
+Measure = Callable[[NDArray[np.float32], float], Awaitable[Sound]]
+"""Measures samples (16 kHz) that begin at a position in seconds, off the event loop."""
+
+_NUDGE_AFTER = (12.0, 30.0)
+"""Seconds of silence after which the character offers to wait: once, then once more."""
+_GRACE = 8.0
+"""Seconds of silence after the planned time, then the character closes by itself."""
+_MARGIN = 0.3
+"""Seconds of sound kept on both sides of a turn when it is measured."""
+_LLM = APIConnectOptions(max_retry=1, retry_interval=0.3, timeout=10.0)
+_STT = APIConnectOptions(max_retry=2, retry_interval=0.5, timeout=10.0)
+_TTS = APIConnectOptions(max_retry=1, retry_interval=0.3, timeout=10.0)
+
+
+class Recording(Protocol):
+    """Keeps the sound of a conversation, with consent; `at` is seconds since it began."""
+
+    def learner(self, pcm: bytes, at: float) -> None:
+        """PCM16 mono at 16 kHz."""
+        ...
+
+    def character(self, pcm: bytes, at: float) -> None:
+        """PCM16 mono at 24 kHz, which will play at that time."""
+        ...
+
+    def unheard(self, after: float) -> None:
+        """The character was cut at that time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """The three engine objects of one conversation, made for it alone."""
+
+    stt: stt.STT[Any]
+    llm: llm.LLM[Any]
+    tts: tts.TTS[Any]
+
+    async def aclose(self) -> None:
+        for stage in (self.stt, self.llm, self.tts):
+            await stage.aclose()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that is decided before a conversation starts."""
+
+    session: Session
+    exercise: Exercise
+    scenario: Scenario
+    character: Character
+    lines: Lines
+    stages: Stages
+    statuses: dict[str, protocol.StageStatus]
+    last_turn: LastTurn
+    by_ear: bool
+    duration: float
+    """Planned length in seconds."""
+    idle: float
+    """Seconds without a word from the learner after which the conversation is ended."""
+    patience: float | None = None
+    push_to_talk: bool = False
+    measure: Measure | None = None
+    recording: Recording | None = None
+
+
+@dataclass(slots=True)
+class _Clock:
+    """The exercise's own time: stands still while the conversation is paused."""
+
+    began: float = field(default_factory=time.monotonic)
+    paused_at: float | None = None
+    paused_for: float = 0.0
+
+    def elapsed(self) -> float:
+        now = self.paused_at if self.paused_at is not None else time.monotonic()
+        return now - self.began - self.paused_for
+
+    def pause(self) -> None:
+        if self.paused_at is None:
+            self.paused_at = time.monotonic()
+
+    def resume(self) -> None:
+        if self.paused_at is not None:
+            self.paused_for += time.monotonic() - self.paused_at
+            self.paused_at = None
+
+
+class Conversation:
+    """Runs a plan over a transport and stores each turn the moment it ends."""
+
+    def __init__(self, plan: Plan, transport: Transport, store: SessionStore) -> None:
+        self._plan = plan
+        self._transport = transport
+        self._store = store
+        self._tape = Tape(origin=time.time())
+        self._listening = Listening(plan.last_turn)
+        self._clock = _Clock()
+        self._journal: asyncio.Queue[Turn | None] = asyncio.Queue(maxsize=256)
+        self._over: asyncio.Future[tuple[Status, str]] = asyncio.get_running_loop().create_future()
+        self._indexes = itertools.count()
+        self._caption = 0
+        self._heard_text = ""
+        self._utterance: Utterance | None = None
+        self._heard_until = 0.0
+        self._learner_ended: float | None = None
+        self._quiet_since = time.monotonic()
+        self._last_heard = time.monotonic()
+        self._nudges = iter(plan.lines.silence)
+        self._nudged = 0
+        self._apologies = itertools.cycle(plan.lines.no_answer)
+        self._closing_line: str | None = None
+        self._failed_stage: Literal["stt", "llm", "tts"] | None = None
+        self._coach = Coach(
+            instructions=instructions(plan.character, plan.exercise, plan.scenario),
+            listening=self._listening,
+            backchannels=plan.lines.backchannels,
+            speaking=lambda: transport.audible,
+            closing=self._close_when_due,
+            keep_sound=plan.recording is not None,
+        )
+        self._patience = patience_with(plan.patience, plan.exercise.patience)
+        self._push_to_talk = plan.push_to_talk
+        self._engine: AgentSession[Any] = AgentSession(
+            stt=plan.stages.stt,
+            llm=plan.stages.llm,
+            tts=plan.stages.tts,
+            vad=voice_activity(),
+            turn_handling=turn_handling(self._patience, push_to_talk=plan.push_to_talk),
+            aec_warmup_duration=None,
+            user_away_timeout=None,
+            session_close_transcript_timeout=0.3,
+            conn_options=SessionConnectOptions(
+                stt_conn_options=_STT,
+                llm_conn_options=_LLM,
+                tts_conn_options=_TTS,
+                max_unrecoverable_errors=3,
+            ),
+        )
+
+    async def run(self) -> SessionEnd:
+        """Holds the conversation and returns how it ended, which is stored by then.
+
+        Raises StorageError when the session cannot be opened or ended in the store.
+        """
+        await self._store.open(self._plan.session)
+        status: Status = "interrupted"
+        reason = "process_stopped"
+        try:
+            status, reason = await self._hold()
+        except Exception:
+            status, reason = "failed", "engine"
+            raise
+        finally:
+            end = SessionEnd(status=status, reason=reason, duration=self._clock.elapsed())
+            await self._store.end(self._plan.session.id, end)
+        return end
+
+    async def _hold(self) -> tuple[Status, str]:
+        async with utils.http_context.open(), asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._write_turns(tasks))
+            try:
+                await self._start()
+                return await self._until_over()
+            finally:
+                await self._stop()
+                await self._journal.put(None)
+
+    async def _until_over(self) -> tuple[Status, str]:
+        reading = asyncio.create_task(self._read_messages())
+        watching = asyncio.create_task(self._keep_time())
+        waited: set[asyncio.Future[Any]] = {reading, watching, self._over}
+        try:
+            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await utils.aio.cancel_and_wait(watching)
+            lost = reading.done()
+            await utils.aio.cancel_and_wait(reading)
+        if self._over.done():
+            return self._over.result()
+        try:
+            if lost:
+                reading.result()
+        except RemoteProtocolError as error:
+            self._transport.send(protocol.Failure(code=error.code, message=error.message))
+            return "interrupted", "protocol"
+        return "interrupted", "page_closed"
+
+    async def _start(self) -> None:
+        plan, engine = self._plan, self._engine
+        engine.on("user_state_changed", self._on_user_state)
+        engine.on("agent_state_changed", self._on_agent_state)
+        engine.on("user_input_transcribed", self._on_transcript)
+        engine.on("conversation_item_added", self._on_item)
+        engine.on("error", self._on_error)
+        engine.on("close", self._on_close)
+        self._transport.on_playback = self._on_playback
+        listener = None
+        if plan.recording is not None:
+            recording = plan.recording
+            listener = lambda at, pcm: recording.learner(pcm, at / RATE)  # noqa: E731
+        engine.input.audio = TapedInput(self._transport.audio_input, self._tape, listener=listener)
+        engine.output.audio = self._transport.audio_output
+        await engine.start(self._coach, record=False)
+        if self._push_to_talk:
+            engine.input.set_audio_enabled(False)
+        self._transport.send(
+            protocol.Ready(
+                session=plan.session.id,
+                character=plan.character.name,
+                title=plan.exercise.title,
+                duration=plan.duration,
+                patience=self._patience.maximum,
+                by_ear=plan.by_ear,
+                stages=plan.statuses,
+            )
+        )
+        engine.say(plan.scenario.prompts.initial)
+
+    async def _stop(self) -> None:
+        await self._engine.aclose()
+        self._keep_unfinished_turn()
+        self._transport.on_playback = None
+        await self._plan.stages.aclose()
+
+    # the learner's client
+
+    async def _read_messages(self) -> None:
+        async with aclosing(self._transport.messages()) as messages:  # type: ignore[type-var]
+            async for message in messages:
+                self._obey(message)
+
+    def _obey(self, message: protocol.ClientMessage) -> None:
+        engine = self._engine
+        match message:
+            case protocol.End():
+                self._finish("complete", "learner")
+            case protocol.Interrupt():
+                engine.interrupt()
+            case protocol.Say(text=text):
+                self._last_heard = time.monotonic()
+                engine.interrupt()
+                self._listening.recognised(text, [])
+                engine.generate_reply(user_input=text)
+            case protocol.Pause():
+                self._clock.pause()
+                engine.input.set_audio_enabled(False)
+                self._transport.audio_output.pause()
+                self._transport.send(protocol.StateChanged(state="paused"))
+            case protocol.Resume():
+                self._clock.resume()
+                self._quiet_since = self._last_heard = time.monotonic()
+                engine.input.set_audio_enabled(not self._push_to_talk)
+                self._transport.audio_output.resume()
+                self._transport.send(protocol.StateChanged(state="listening"))
+            case protocol.SetPatience(seconds=seconds):
+                self._patience = patience_with(seconds, self._plan.exercise.patience)
+                engine.update_options(endpointing_opts=_endpointing(self._patience))
+            case protocol.SetPushToTalk(on=on):
+                self._push_to_talk = on
+                engine.update_options(turn_detection="manual" if on else end_of_turn())
+                engine.input.set_audio_enabled(not on)
+            case protocol.Press() if self._push_to_talk:
+                engine.interrupt()
+                engine.clear_user_turn()
+                engine.input.set_audio_enabled(True)
+            case protocol.Release() if self._push_to_talk:
+                engine.input.set_audio_enabled(False)
+                engine.commit_user_turn(transcript_timeout=2.0, stt_flush_duration=0.6)
+            case protocol.Hello():
+                raise RemoteProtocolError("A second hello came in one conversation.")
+            case _:
+                pass
+
+    # time
+
+    async def _keep_time(self) -> None:
+        """Offers to wait in a silence, closes when the time is over, ends when nobody is there."""
+        while not self._over.done():
+            await asyncio.sleep(0.5)
+            if self._clock.paused_at is not None:
+                continue
+            now = time.monotonic()
+            if now - self._last_heard >= self._plan.idle:
+                self._finish("interrupted", "idle")
+                return
+            if self._engine.agent_state != "listening" or self._engine.user_state == "speaking":
+                self._quiet_since = now
+                continue
+            silence = now - self._quiet_since
+            if self._clock.elapsed() >= self._plan.duration and silence >= _GRACE:
+                line = self._close_when_due()
+                if line is not None:
+                    self._engine.say(line)
+            elif self._nudged < len(_NUDGE_AFTER) and silence >= _NUDGE_AFTER[self._nudged]:
+                self._nudged += 1
+                line = next(self._nudges, None)
+                if line is not None:
+                    self._engine.say(line)
+
+    def _close_when_due(self) -> str | None:
+        if self._closing_line is not None or self._clock.elapsed() < self._plan.duration:
+            return None
+        self._closing_line = self._plan.scenario.script.close[0]
+        return self._closing_line
+
+    def _finish(self, status: Status, reason: str) -> None:
+        if not self._over.done():
+            self._over.set_result((status, reason))
+
+    # what the engine tells
+
+    def _on_user_state(self, event: UserStateChangedEvent) -> None:
+        speaking = event.new_state == "speaking"
+        at = self._tape.at(time.time())
+        if speaking:
+            self._last_heard = time.monotonic()
+            self._nudged = 0
+            self._nudges = iter(self._plan.lines.silence)
+            self._listening.voice_started(at)
+        elif event.old_state == "speaking":
+            self._listening.voice_ended(at - SILENCE)
+        self._transport.send(protocol.Hearing(on=speaking))
+
+    def _on_agent_state(self, event: AgentStateChangedEvent) -> None:
+        if event.new_state in ("listening", "thinking", "speaking"):
+            self._transport.send(protocol.StateChanged(state=event.new_state))
+
+    def _on_transcript(self, event: UserInputTranscribedEvent) -> None:
+        text = f"{self._heard_text} {event.transcript}".strip()
+        if event.is_final:
+            self._heard_text = text
+        self._transport.send(
+            protocol.Caption(id=self._caption_id, speaker="learner", text=text, final=False)
+        )
+
+    def _on_playback(self, utterance: Utterance, position: float, *, finished: bool) -> None:
+        self._utterance, self._heard_until = utterance, position
+        if utterance.started_at is not None:
+            self._keep_sound(utterance, utterance.started_at, position, finished=finished)
+        if not finished:
+            self._transport.send(
+                protocol.Caption(
+                    id=utterance.id,
+                    speaker="character",
+                    text=utterance.heard(position),
+                    final=False,
+                )
+            )
+
+    def _on_item(self, event: ConversationItemAddedEvent) -> None:
+        item = event.item
+        if not isinstance(item, llm.ChatMessage):
+            return
+        if item.role == "user":
+            self._note_learner_turn(item)
+        elif item.role == "assistant":
+            self._note_character_turn(item)
+
+    def _note_learner_turn(self, item: llm.ChatMessage) -> None:
+        text, words, voice = self._listening.take()
+        metrics = item.metrics or {}
+        now = self._tape.at(time.time())
+        start = min([v[0] for v in voice] + [w.start for w in words[:1]], default=now)
+        end = max([v[1] for v in voice] + [w.end for w in words[-1:]], default=now)
+        self._learner_ended = metrics.get("stopped_speaking_at", time.time())
+        self._record_turn(
+            Turn(
+                index=next(self._indexes),
+                speaker="learner",
+                start=round(start, 3),
+                end=round(max(start, end), 3),
+                text=text,
+                words=words or None,
+                latency=Latency(
+                    endpointing=_rounded(metrics.get("end_of_turn_delay")),
+                    transcription=_rounded(metrics.get("transcription_delay")),
+                ),
+            )
+        )
+        shown = text or HEARD
+        self._transport.send(
+            protocol.Caption(id=self._caption_id, speaker="learner", text=shown, final=True)
+        )
+        self._caption += 1
+        self._heard_text = ""
+
+    def _note_character_turn(self, item: llm.ChatMessage) -> None:
+        metrics = item.metrics or {}
+        utterance = self._utterance or Utterance(text=item.text_content or "")
+        started = utterance.started_at or metrics.get("started_speaking_at") or time.time()
+        start = self._tape.at(started)
+        response = None
+        if self._learner_ended is not None and utterance.handed_at is not None:
+            response = utterance.handed_at - self._learner_ended
+        self._learner_ended = None
+        turn = Turn(
+            index=next(self._indexes),
+            speaker="character",
+            start=round(start, 3),
+            end=round(max(start, self._tape.at(time.time())), 3),
+            text=item.text_content or "",
+            interrupted=item.interrupted,
+            latency=Latency(
+                llm=_rounded(metrics.get("llm_node_ttft")),
+                tts=_rounded(metrics.get("tts_node_ttfb")),
+                response=_rounded(response),
+            ),
+        )
+        self._record_turn(turn)
+        self._transport.send(
+            protocol.Caption(
+                id=utterance.id,
+                speaker="character",
+                text=turn.text,
+                final=True,
+                interrupted=turn.interrupted,
+            )
+        )
+        self._quiet_since = time.monotonic()
+        if self._closing_line is not None:
+            self._finish("complete", "duration")
+        elif getattr(self._plan.stages.llm, "finished", False):
+            self._finish("complete", "script")
+
+    def _on_error(self, event: ErrorEvent) -> None:
+        error = event.error
+        if getattr(error, "recoverable", True):
+            return
+        stage = _stage_of(error)
+        if stage is None:
+            return
+        cause = getattr(error, "error", None)
+        log.error("stage %s failed: %s", stage, type(cause).__name__)
+        self._failed_stage = stage
+        self._transport.send(protocol.Notice(code=f"{stage}_failed", message=_told(cause)))
+        if stage == "llm":
+            self._engine.say(next(self._apologies), add_to_chat_ctx=False)
+
+    def _on_close(self, event: CloseEvent) -> None:
+        if event.reason == CloseReason.ERROR:
+            self._finish("failed", self._failed_stage or "engine")
+
+    # what is kept
+
+    def _record_turn(self, turn: Turn) -> None:
+        self._journal.put_nowait(turn)
+
+    def _keep_sound(
+        self, utterance: Utterance, started_at: float, position: float, *, finished: bool
+    ) -> None:
+        recording, pcm = self._plan.recording, utterance.pcm
+        if recording is None or pcm is None:
+            return
+        begins = self._tape.at(started_at)
+        for piece in pcm:
+            recording.character(piece, begins + utterance.recorded)
+            utterance.recorded += len(piece) / 2 / protocol.OUTPUT_RATE
+        pcm.clear()
+        if finished and position < utterance.recorded - 0.05:
+            recording.unheard(begins + position)
+
+    def _keep_unfinished_turn(self) -> None:
+        """Stores what was being said when the conversation was cut off."""
+        if self._listening.pending:
+            text, words, voice = self._listening.take()
+            spans = voice or [(word.start, word.end) for word in words]
+            self._record_turn(
+                Turn(
+                    index=next(self._indexes),
+                    speaker="learner",
+                    start=round(spans[0][0], 3),
+                    end=round(spans[-1][1], 3),
+                    text=text,
+                    words=words or None,
+                    interrupted=True,
+                )
+            )
+
+    async def _write_turns(self, tasks: asyncio.TaskGroup) -> None:
+        """Stores turns in order. While the store fails they wait in memory, and the learner is
+        told once."""
+        session_id = self._plan.session.id
+        waiting: deque[Turn] = deque()
+        told = False
+        while (turn := await self._journal.get()) is not None or waiting:
+            if turn is not None:
+                waiting.append(turn)
+            try:
+                while waiting:
+                    stored = waiting[0]
+                    await self._store.append(session_id, stored)
+                    waiting.popleft()
+                    self._acknowledge(stored)
+                    if stored.speaker == "learner" and self._plan.measure is not None:
+                        tasks.create_task(self._measure(stored, self._plan.measure))
+            except StorageError as error:
+                log.error("turns of a session wait to be stored: %s", error.message)
+                if not told:
+                    self._transport.send(
+                        protocol.Notice(code="storage_failed", message=error.message)
+                    )
+                told = True
+            if turn is None:
+                return
+
+    def _acknowledge(self, turn: Turn) -> None:
+        self._transport.send(
+            protocol.TurnStored(
+                index=turn.index, speaker=turn.speaker, response=turn.latency.response
+            )
+        )
+
+    async def _measure(self, turn: Turn, measure: Measure) -> None:
+        start = max(0.0, turn.start - _MARGIN)
+        samples = self._tape.read(start, turn.end + _MARGIN)
+        self._tape.forget(turn.end - _MARGIN)
+        if not samples.size:
+            return
+        try:
+            sound = await measure(samples, start)
+            await self._store.attach(self._plan.session.id, turn.index, sound)
+        except StorageError as error:
+            log.error("the sound of a turn was not stored: %s", error.message)
+
+    @property
+    def _caption_id(self) -> str:
+        return f"l{self._caption}"
+
+
+def _endpointing(patience: Patience) -> Any:
+    return {"min_delay": patience.minimum, "max_delay": patience.maximum}
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(max(0.0, seconds), 4)
+
+
+def _stage_of(error: object) -> Literal["stt", "llm", "tts"] | None:
+    kind = getattr(error, "type", "")
+    for stage in ("stt", "llm", "tts"):
+        if kind == f"{stage}_error":
+            return stage
+    return None
+
+
+def _told(cause: object) -> str:
+    """What the learner is told of a failed stage: its kind, never what was said."""
+    status = getattr(cause, "status_code", None)
+    if status in (401, 403):
+        return "The service refused the key."
+    if status == 429:
+        return "The service refuses more requests for now."
+    return "The service does not answer."

@@ -1,0 +1,93 @@
+"""What is known of the learner's turn while it is being said."""
+
+import unicodedata
+
+from eloquence.conversation.stages import HEARD, LastTurn
+from eloquence.delivery.words import Word
+
+_LONG_PAUSE = 1.0
+_BACKCHANNEL_WORDS = 2
+_BACKCHANNEL_SECONDS = 0.7
+
+
+class Listening:
+    """Collects words and voice of one turn, and keeps `facts` up to date for the next reply.
+
+    Times are seconds on the session's clock.
+    """
+
+    def __init__(self, facts: LastTurn) -> None:
+        self.facts = facts
+        self.words: list[Word] = []
+        self.voice: list[tuple[float, float]] = []
+        self._speaking_since: float | None = None
+        self._stale = False
+
+    def voice_started(self, at: float) -> None:
+        self._open()
+        self._speaking_since = at
+
+    def voice_ended(self, at: float) -> None:
+        if self._speaking_since is not None and at > self._speaking_since:
+            self.voice.append((self._speaking_since, at))
+        self._speaking_since = None
+        self._measure()
+
+    def recognised(self, text: str, words: list[Word]) -> None:
+        """Final words of a part of the turn; `HEARD` stands for sound without words."""
+        self._open()
+        if text != HEARD:
+            self.facts.text = f"{self.facts.text} {text}".strip()
+            self.words.extend(words)
+        self._measure()
+
+    def take(self) -> tuple[str, tuple[Word, ...], list[tuple[float, float]]]:
+        """Text, words and voice of the turn that has just ended; what comes next is a new turn.
+
+        The facts stay readable until the learner speaks again.
+        """
+        if self._stale:
+            return "", (), []
+        self._stale = True
+        return self.facts.text, tuple(self.words), list(self.voice)
+
+    @property
+    def pending(self) -> bool:
+        """Whether something was heard since the last turn was taken."""
+        return not self._stale and bool(self.voice or self.words)
+
+    def _open(self) -> None:
+        if self._stale:
+            self._stale = False
+            self.words.clear()
+            self.voice.clear()
+            self.facts.text, self.facts.seconds = "", 0.0
+            self.facts.syllable_rate, self.facts.pauses = None, 0
+
+    def _measure(self) -> None:
+        spans = self.voice or [(word.start, word.end) for word in self.words]
+        if not spans:
+            return
+        self.facts.seconds = spans[-1][1] - spans[0][0]
+        self.facts.pauses = sum(
+            later[0] - earlier[1] >= _LONG_PAUSE
+            for earlier, later in zip(spans, spans[1:], strict=False)
+        )
+
+
+def is_backchannel(text: str, seconds: float, words: frozenset[str]) -> bool:
+    """Whether what was said over the character only says "go on".
+
+    With words: one or two of the given ones (see `plain`). By ear: a voiced stretch shorter than
+    0.7 s; `seconds` is 0 when the length is unknown, which is no backchannel.
+    """
+    if text == HEARD:
+        return 0 < seconds < _BACKCHANNEL_SECONDS
+    said = [plain(word) for word in text.split()]
+    return 0 < len(said) <= _BACKCHANNEL_WORDS and all(word in words for word in said)
+
+
+def plain(word: str) -> str:
+    """A word without case, accents and punctuation, for comparing."""
+    bare = unicodedata.normalize("NFKD", word.casefold())
+    return "".join(letter for letter in bare if letter.isalnum())

@@ -1,0 +1,93 @@
+"""The learner's sound on the session's clock, kept in memory until its turn was measured."""
+
+import time
+from collections import deque
+from collections.abc import Callable
+
+import numpy as np
+from livekit import rtc
+from livekit.agents.voice import io
+from numpy.typing import NDArray
+
+RATE = 16_000
+_JUMP = 0.5
+"""A stretch of this many seconds without frames is a gap in the sound, less is network jitter."""
+
+
+class Tape:
+    """PCM16 at 16 kHz by position in seconds since the session began.
+
+    Position 0 is the wall-clock instant `origin` (POSIX seconds). Frames follow each other
+    seamlessly; only a real gap (the microphone was off) moves the position to the clock's.
+    """
+
+    def __init__(self, origin: float) -> None:
+        self.origin = origin
+        self._pieces: deque[tuple[int, bytes]] = deque()
+        self._end = 0
+
+    @property
+    def end(self) -> float:
+        """Position after the last sample, in seconds."""
+        return self._end / RATE
+
+    def at(self, wall: float) -> float:
+        """The position of a wall-clock instant, in seconds."""
+        return max(0.0, wall - self.origin)
+
+    def append(self, pcm: bytes, now: float) -> int:
+        """Adds PCM16 that ended at wall-clock `now`; returns the sample where it begins."""
+        begins = int((self.at(now)) * RATE) - len(pcm) // 2
+        if begins > self._end + _JUMP * RATE:
+            self._end = begins
+        at = self._end
+        self._pieces.append((at, pcm))
+        self._end += len(pcm) // 2
+        return at
+
+    def read(self, start: float, end: float) -> NDArray[np.float32]:
+        """Samples from `start` to `end` seconds, shape (n,), -1..1; gaps are silence."""
+        first, last = int(max(0.0, start) * RATE), min(int(end * RATE), self._end)
+        out = np.zeros(max(0, last - first), dtype=np.float32)
+        for at, pcm in self._pieces:
+            size = len(pcm) // 2
+            lo, hi = max(first, at), min(last, at + size)
+            if hi > lo:
+                piece = np.frombuffer(pcm, dtype="<i2")[lo - at : hi - at]
+                out[lo - first : hi - first] = piece.astype(np.float32) / 32768.0
+        return out
+
+    def forget(self, before: float) -> None:
+        """Drops what lies before that position."""
+        limit = int(before * RATE)
+        while self._pieces and self._pieces[0][0] + len(self._pieces[0][1]) // 2 <= limit:
+            self._pieces.popleft()
+
+
+class TapedInput(io.AudioInput):
+    """A transport's microphone whose frames are also written to the tape.
+
+    Each frame carries the sample at which it begins, under `POSITION`.
+    """
+
+    POSITION = "eloquence.position"
+
+    def __init__(
+        self,
+        source: io.AudioInput,
+        tape: Tape,
+        *,
+        listener: Callable[[int, bytes], None] | None = None,
+    ) -> None:
+        super().__init__(label="tape", source=source)
+        self._tape = tape
+        self._listener = listener
+
+    async def __anext__(self) -> rtc.AudioFrame:
+        frame = await super().__anext__()
+        pcm = bytes(frame.data)
+        at = self._tape.append(pcm, time.time())
+        frame.userdata[self.POSITION] = at
+        if self._listener is not None:
+            self._listener(at, pcm)
+        return frame

@@ -1,0 +1,71 @@
+"""When a turn ends and what interrupts: the engine's settings, chosen explicitly.
+
+Every model named here runs on this machine; nothing contacts a vendor's service.
+"""
+
+from concurrent.futures import Executor, Future
+from typing import Any
+
+from livekit.agents import inference
+from livekit.agents.voice.turn import TurnHandlingOptions
+
+from eloquence.coaching.exercise import Patience
+
+SILENCE = 0.25
+"""Seconds of silence after which voice activity ends; the end-of-turn model needs as much."""
+
+_SUSPICION = 0.1
+"""Seconds of voice over the character after which its sound is held back. Held, not cut: a cough
+costs a short hole, a real interruption is heard at once."""
+
+_FALSE_ALARM = 0.9
+"""Seconds without words after which what held the character back was nothing, and it goes on."""
+
+
+class _Inline(Executor):
+    """Runs at once in the caller: voice activity takes 15 µs a window, less than a hand-over."""
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        done: Future[Any] = Future()
+        try:
+            done.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            done.set_exception(error)
+        return done
+
+
+_INLINE = _Inline()
+
+
+def voice_activity() -> inference.VAD:
+    """A voice-activity detector for one conversation."""
+    return inference.VAD(min_silence_duration=SILENCE, executor=_INLINE)
+
+
+def end_of_turn() -> inference.TurnDetector:
+    """The end-of-turn model for one conversation, pinned to the version that runs locally."""
+    return inference.TurnDetector(version="v1-mini")
+
+
+def patience_with(chosen: float | None, of_exercise: Patience) -> Patience:
+    """The exercise's patience, stretched or shortened to the learner's own maximum (seconds)."""
+    if chosen is None:
+        return of_exercise
+    share = chosen / of_exercise.maximum
+    return Patience(minimum=min(chosen, max(0.25, of_exercise.minimum * share)), maximum=chosen)
+
+
+def turn_handling(patience: Patience, *, push_to_talk: bool) -> TurnHandlingOptions:
+    """The engine's turn-handling options for that patience."""
+    return {
+        "turn_detection": "manual" if push_to_talk else end_of_turn(),
+        "endpointing": {"min_delay": patience.minimum, "max_delay": patience.maximum},
+        "interruption": {
+            "mode": "vad",
+            "min_duration": _SUSPICION,
+            "min_words": 0,
+            "resume_false_interruption": True,
+            "false_interruption_timeout": _FALSE_ALARM,
+        },
+        "preemptive_generation": {"enabled": True, "preemptive_tts": False},
+    }

@@ -1,0 +1,134 @@
+"""What the page asks for besides the conversation itself."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import FileResponse, HTMLResponse
+
+from eloquence import __version__
+from eloquence.bootstrap import BY_EAR, Eloquence, choices
+from eloquence.coaching.character import Language
+from eloquence.coaching.exercise import Exercise
+from eloquence.coaching.session import StoredSession
+from eloquence.storage import recordings
+
+router = APIRouter(prefix="/api/v1")
+
+
+def _eloquence(request: Request) -> Eloquence:
+    eloquence: Eloquence = request.app.state.eloquence
+    return eloquence
+
+
+@router.get("/status")
+async def status(request: Request) -> dict[str, Any]:
+    """Version, capacity, and which provider serves each stage in each language."""
+    eloquence = _eloquence(request)
+    stages: dict[str, Any] = {}
+    for language in ("fr", "en"):
+        chosen = choices(eloquence.settings, language)
+        stages[language] = {
+            stage: {
+                "provider": choice.provider.name,
+                "ready": choice.readiness.ready,
+                "detail": choice.readiness.detail,
+                "mend": choice.readiness.mend,
+                "model": choice.readiness.model,
+                "leaves_machine": choice.readiness.leaves_machine,
+                "by_ear": stage == "stt" and choice.provider.name == BY_EAR,
+            }
+            for stage, choice in chosen.items()
+        }
+    return {
+        "version": __version__,
+        "language": eloquence.settings.language,
+        "capacity": {"live": eloquence.live, "most": eloquence.settings.max_conversations},
+        "stages": stages,
+        "problems": [str(problem) for problem in eloquence.library.problems],
+    }
+
+
+@router.get("/exercises")
+async def exercises(request: Request, language: Language = "fr") -> list[dict[str, Any]]:
+    """What can be practised in a language, easiest first."""
+    eloquence = _eloquence(request)
+    return [_shown(eloquence, one) for one in eloquence.library.exercises(language)]
+
+
+def _shown(eloquence: Eloquence, exercise: Exercise) -> dict[str, Any]:
+    character = eloquence.library.character(exercise.character, exercise.language)
+    return {
+        "id": exercise.id,
+        "title": exercise.title,
+        "description": exercise.description,
+        "goal": exercise.goal,
+        "icon": exercise.icon,
+        "difficulty": exercise.difficulty,
+        "duration_minutes": exercise.duration_minutes,
+        "character": {
+            "id": character.id,
+            "name": character.name,
+            "role": character.role,
+            "description": character.description,
+            "avatar": character.avatar,
+        },
+        "dimensions": list(exercise.criteria.focus or exercise.criteria.dimensions),
+        "patience": exercise.patience.model_dump(),
+        "tips": list(exercise.tips),
+        "scenarios": [
+            {"id": one.id, "title": one.title, "description": one.description}
+            for one in exercise.scenarios
+        ],
+    }
+
+
+@router.get("/sessions")
+async def sessions(request: Request, limit: int = 100, offset: int = 0) -> list[dict[str, Any]]:
+    """Past conversations, newest first."""
+    eloquence = _eloquence(request)
+    limit, offset = min(max(limit, 1), 500), max(offset, 0)
+    found = await eloquence.store.list(limit=limit, offset=offset)
+    return [_listed(eloquence, stored) for stored in found]
+
+
+def _listed(eloquence: Eloquence, stored: StoredSession) -> dict[str, Any]:
+    session, end = stored.session, stored.end
+    return {
+        "id": session.id,
+        "exercise": session.exercise,
+        "title": session.title,
+        "character": eloquence.library.character(session.character, session.language).name,
+        "language": session.language,
+        "started_at": session.started_at,
+        "duration": end.duration if end else None,
+        "status": end.status if end else "live",
+        "reason": end.reason if end else "",
+        "audio": list(stored.audio),
+    }
+
+
+@router.get("/sessions/{session_id}/report")
+async def report(request: Request, session_id: str) -> Response:
+    """The report as JSON (`eloquence.coaching.report.Report`)."""
+    made = await _eloquence(request).report(session_id)
+    return Response(made.model_dump_json(), media_type="application/json")
+
+
+@router.get("/sessions/{session_id}/report.html", response_class=HTMLResponse)
+async def report_html(request: Request, session_id: str) -> HTMLResponse:
+    """The report as one file that works offline."""
+    return HTMLResponse(await _eloquence(request).report_html(session_id))
+
+
+@router.get("/sessions/{session_id}/audio/{name}")
+async def audio(request: Request, session_id: str, name: str) -> FileResponse:
+    """A kept recording: `learner` or `mix`."""
+    path = recordings.path(_eloquence(request).settings.recordings, session_id, name)
+    return FileResponse(path, media_type="audio/flac")
+
+
+@router.delete("/sessions/{session_id}", status_code=204)
+async def delete(request: Request, session_id: str) -> Response:
+    """Deletes a conversation with all that was kept of it."""
+    await _eloquence(request).store.delete(session_id)
+    return Response(status_code=204)

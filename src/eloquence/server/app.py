@@ -1,0 +1,119 @@
+"""The web application: routes, errors and what protects them."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.background import BackgroundTasks
+
+from eloquence import __version__
+from eloquence.bootstrap import Eloquence, opened
+from eloquence.config import Settings
+from eloquence.errors import (
+    CapacityError,
+    ConfigurationError,
+    ContentError,
+    EloquenceError,
+    ModelError,
+    ProviderError,
+    RemoteProtocolError,
+    SessionNotFoundError,
+    StorageError,
+)
+from eloquence.server import api, talk
+from eloquence.server.guard import Guard
+from eloquence.storage.export import web_folder
+
+log = logging.getLogger("eloquence.server")
+
+STATUSES: tuple[tuple[type[EloquenceError], int], ...] = (
+    (SessionNotFoundError, 404),
+    (ContentError, 404),
+    (RemoteProtocolError, 400),
+    (CapacityError, 503),
+    (ConfigurationError, 409),
+    (ModelError, 502),
+    (ProviderError, 502),
+    (StorageError, 507),
+)
+"""Which HTTP status an error gives; any other error of ours gives 500."""
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application for these settings; its store opens and closes with its lifespan."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with opened(settings) as eloquence:
+            app.state.eloquence = eloquence
+            warming = BackgroundTasks()
+            warming.add_task(eloquence.warm)
+            await warming()
+            yield
+
+    app = FastAPI(
+        title="Eloquence",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+    )
+    app.add_middleware(Guard, settings=settings)
+    app.add_exception_handler(EloquenceError, _problem)
+    app.add_exception_handler(RequestValidationError, _bad_request)
+    app.include_router(api.router)
+    app.include_router(talk.router)
+
+    @app.get("/health")
+    async def health(request: Request) -> dict[str, object]:
+        """Whether this process is alive, and how full it is (X-12)."""
+        eloquence: Eloquence = request.app.state.eloquence
+        return {"status": "ok", "live": eloquence.live, "most": settings.max_conversations}
+
+    folder = web_folder()
+
+    @app.get("/", include_in_schema=False)
+    async def page() -> FileResponse:
+        return FileResponse(folder / "index.html")
+
+    app.mount("/", StaticFiles(directory=folder), name="page")
+    return app
+
+
+def problem(error: EloquenceError) -> tuple[int, dict[str, object]]:
+    """The HTTP status and the problem details (RFC 9457) of an error."""
+    status = next((code for kind, code in STATUSES if isinstance(error, kind)), 500)
+    return status, {
+        "type": f"urn:eloquence:error:{error.code}",
+        "title": error.code.replace("_", " ").capitalize(),
+        "status": status,
+        "detail": error.message,
+        "code": error.code,
+        "mend": error.mend,
+    }
+
+
+async def _problem(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, EloquenceError)
+    status, body = problem(error)
+    headers = {"Retry-After": "60"} if status == 503 else None
+    return JSONResponse(body, status, headers, media_type="application/problem+json")
+
+
+async def _bad_request(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    where = ".".join(str(part) for part in error.errors()[0]["loc"])
+    body = {
+        "type": "urn:eloquence:error:bad_request",
+        "title": "Bad request",
+        "status": 422,
+        "detail": f"{where}: {error.errors()[0]['type']}",
+        "code": "bad_request",
+        "mend": "",
+    }
+    return JSONResponse(body, 422, media_type="application/problem+json")

@@ -1,0 +1,125 @@
+"""Who may talk to the server: the page that it served itself, under a name that it knows.
+
+A page of another origin could otherwise use the learner's browser to reach a coach that listens
+on this machine, and a foreign name could be bound to its address (DNS rebinding).
+"""
+
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from eloquence.config import Settings
+
+_LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+_MOST_BODY = 64 * 1024
+_ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; connect-src 'self' ws: wss:; style-src 'self'; script-src 'self'; "
+        "img-src 'self' data:; media-src 'self' blob:; worker-src 'self'; base-uri 'none'; "
+        "form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+_REPORT = (
+    HEADERS["Content-Security-Policy"]
+    .replace("script-src 'self'", "script-src 'unsafe-inline'")
+    .replace("style-src 'self'", "style-src 'unsafe-inline'")
+    .replace("media-src 'self' blob:", "media-src data:")
+)
+"""A report is one self-contained file; it may reach nothing at all."""
+
+
+class Guard:
+    """Refuses foreign hosts and origins and oversized bodies; adds the security headers."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        names = set(_LOCAL) | {name.lower() for name in settings.allowed_hosts}
+        if settings.host not in _ANY_ADDRESS:
+            names.add(settings.host.lower())
+        self._names = frozenset(names)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        refusal = self._refusal(scope, headers)
+        if refusal is not None:
+            await self._refuse(scope, receive, send, *refusal)
+            return
+        if scope["type"] == "websocket":
+            await self._app(scope, receive, send)
+            return
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                ours = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    ours.setdefault(name, value)
+                if str(scope["path"]).endswith("/report.html"):
+                    ours["Content-Security-Policy"] = _REPORT
+                if str(scope["path"]).startswith("/api/"):
+                    ours.setdefault("Cache-Control", "no-store")
+                else:
+                    ours.setdefault("Cache-Control", "no-cache")
+            await send(message)
+
+        await self._app(scope, receive, sending)
+
+    def _refusal(self, scope: Scope, headers: Headers) -> tuple[int, str, str] | None:
+        host = _name(f"//{headers.get('host', '')}")
+        if host not in self._names:
+            return (
+                403,
+                "This name is not one of this server's.",
+                "Open the page as http://localhost, or add the name to ELOQUENCE_ALLOWED_HOSTS.",
+            )
+        origin = headers.get("origin")
+        changing = scope["type"] == "websocket" or scope["method"] not in _READING
+        if changing and origin is None and scope["type"] == "websocket":
+            return 403, "A conversation is opened from the page itself.", ""
+        if (
+            changing
+            and origin is not None
+            and (urlsplit(origin).netloc.lower() != headers.get("host", "").lower())
+        ):
+            return 403, "This request comes from another site's page.", ""
+        length = headers.get("content-length", "0")
+        if not length.isdigit() or int(length) > _MOST_BODY or "transfer-encoding" in headers:
+            return 413, "The request is too large.", ""
+        return None
+
+    async def _refuse(
+        self, scope: Scope, receive: Receive, send: Send, status: int, detail: str, mend: str
+    ) -> None:
+        body = {
+            "type": "urn:eloquence:error:refused",
+            "title": "Refused",
+            "status": status,
+            "detail": detail,
+            "code": "refused",
+            "mend": mend,
+        }
+        if scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1008, "reason": detail})
+            return
+        response = JSONResponse(body, status, media_type="application/problem+json")
+        await response(scope, receive, send)
+
+
+def _name(url: str) -> str:
+    try:
+        return (urlsplit(url).hostname or "").lower()
+    except ValueError:
+        return ""
