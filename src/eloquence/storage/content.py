@@ -113,10 +113,6 @@ class Library:
         known = self._shelf(language).characters
         return tuple(known[name] for name in sorted(known))
 
-    def lines(self, language: Language) -> Lines:
-        """What every character may need to say or to recognise. Raises ContentError."""
-        return self._table(language, "lines", Lines)
-
     def norms(self, language: Language) -> "Norms":
         """The bands that scores are read from. Raises ContentError."""
         from eloquence.coaching.norms import Norms
