@@ -1,0 +1,131 @@
+// What the server answers over HTTP. Paths follow the page, wherever it is served from.
+
+import { t } from "./i18n.js";
+
+/** @typedef {import("./protocol.d.ts").StageStatus} StageStatus */
+/** @typedef {StageStatus & {ready: boolean, by_ear: boolean}} Stage */
+/** @typedef {{stt: Stage, llm: Stage, tts: Stage}} Stages */
+/**
+ * @typedef {object} Status
+ * @property {string} version
+ * @property {string} language
+ * @property {{live: number, most: number}} capacity
+ * @property {Record<string, Stages>} stages by language
+ * @property {string[]} problems
+ */
+/** @typedef {{id: string, name: string, role: string, description: string, avatar: string}} Character */
+/**
+ * @typedef {object} Exercise
+ * @property {string} id
+ * @property {string} title
+ * @property {string} description
+ * @property {string} goal
+ * @property {string} icon
+ * @property {"beginner" | "intermediate" | "advanced"} difficulty
+ * @property {number} duration_minutes
+ * @property {Character} character
+ * @property {string[]} dimensions
+ * @property {{minimum: number, maximum: number}} patience
+ * @property {string[]} tips
+ * @property {{id: string, title: string, description: string}[]} scenarios
+ */
+/**
+ * @typedef {object} StoredSession
+ * @property {string} id
+ * @property {string} exercise
+ * @property {string} title
+ * @property {string} character
+ * @property {"fr" | "en"} language
+ * @property {number} started_at
+ * @property {number} duration
+ * @property {string} status
+ * @property {string} reason
+ * @property {string[]} audio
+ */
+/**
+ * @typedef {object} Model
+ * @property {string} name
+ * @property {string} language
+ * @property {string} stage
+ * @property {number} size bytes
+ * @property {string} title
+ * @property {boolean} installed
+ * @property {"absent" | "downloading" | "installed" | "failed"} state
+ * @property {number} received
+ * @property {number} total
+ * @property {string} message
+ */
+
+/** What went wrong, in words, and what the reader can do. */
+export class Problem extends Error {
+  /** @param {{title: string, detail?: string, mend?: string, code?: string, status?: number}} facts */
+  constructor({ title, detail = "", mend = "", code = "", status = 0 }) {
+    super(detail || title);
+    this.title = title;
+    this.detail = detail;
+    this.mend = mend;
+    this.code = code;
+    this.status = status;
+  }
+}
+
+const root = new URL("api/v1/", document.baseURI);
+
+/** @param {string} path */
+export const address = (path) => new URL(path, root).href;
+
+/** The address of a conversation. */
+export function talkAddress() {
+  const url = new URL("talk", root);
+  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  return url.href;
+}
+
+/**
+ * @param {string} path @param {RequestInit} [options] @returns {Promise<any>}
+ * @throws {Problem}
+ */
+async function ask(path, options) {
+  /** @type {Response} */
+  let response;
+  try {
+    response = await fetch(address(path), options);
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw new Problem({ title: t("error.unreachable"), mend: t("error.unreachable.mend") });
+  }
+  const json = /\bjson\b/.test(response.headers.get("content-type") ?? "");
+  const body = json ? await response.json() : null;
+  if (response.ok) return body;
+  throw new Problem({
+    title: t("error.refused"), ...(json ? body : {}), status: response.status,
+  });
+}
+
+/** @returns {Promise<Status>} */
+export const status = () => ask("status");
+
+/** @param {string} language @returns {Promise<Exercise[]>} */
+export const exercises = (language) => ask(`exercises?language=${language}`);
+
+/** @param {string} language @param {string} id @returns {Promise<Exercise>} */
+export async function exercise(language, id) {
+  const found = (await exercises(language)).find((one) => one.id === id);
+  if (found) return found;
+  throw new Problem({ title: t("error.exercise"), mend: t("error.exercise.mend"), status: 404 });
+}
+
+/** @returns {Promise<StoredSession[]>} */
+export const sessions = () => ask("sessions");
+
+/** @param {string} id @returns {Promise<import("./report/schema.d.ts").Report>} */
+export const report = (id) => ask(`sessions/${encodeURIComponent(id)}/report`);
+
+/** @param {string} id */
+export const remove = (id) => ask(`sessions/${encodeURIComponent(id)}`, { method: "DELETE" });
+
+/** @returns {Promise<Model[]>} */
+export const models = () => ask("models");
+
+/** @param {string} name */
+export const download = (name) => ask(`models/${encodeURIComponent(name)}`, { method: "POST" });

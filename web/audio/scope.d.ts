@@ -1,0 +1,11 @@
+// What an audio worklet finds around itself; TypeScript's own libraries do not say it.
+declare const sampleRate: number;
+declare class AudioWorkletProcessor {
+  readonly port: MessagePort;
+}
+declare function registerProcessor(
+  name: string,
+  processor: new () => AudioWorkletProcessor & {
+    process(inputs: Float32Array[][], outputs: Float32Array[][]): boolean;
+  },
+): void;

@@ -1,0 +1,69 @@
+// What stands around every view: where one can go, and how the page looks.
+
+import { h } from "./dom.js";
+import { icon } from "./icons.js";
+import { language, t } from "./i18n.js";
+import { remember, settings } from "./settings.js";
+
+/**
+ * @param {string} hash where the page is
+ * @param {() => Promise<void>} reload shows the view again, in another language
+ * @param {() => void} dress draws the frame again
+ */
+export function top(hash, reload, dress) {
+  /** @param {string} to @param {string} name @param {string} picture */
+  const link = (to, name, picture) =>
+    h(
+      "a",
+      { href: to, class: "nav-link", "aria-current": hash === to && "page" },
+      icon(picture), h("span", {}, name),
+    );
+  return h(
+    "div",
+    { class: "top-inner" },
+    h("a", { href: "#/", class: "brand" }, mark(), h("span", {}, t("app.name"))),
+    h(
+      "nav",
+      { "aria-label": t("app.nav") },
+      link("#/", t("nav.exercises"), "chat"),
+      link("#/history", t("nav.history"), "history"),
+    ),
+    h(
+      "div",
+      { class: "looks" },
+      choice("theme", t("app.theme"), ["auto", "light", "dark"].map((name) => [
+        name, t(/** @type {import("./i18n.js").Key} */ (`theme.${name}`)),
+      ]), settings.theme, (theme) => {
+        remember({ theme: /** @type {"auto" | "light" | "dark"} */ (theme) });
+        dress();
+        /** @type {HTMLElement | null} */ (document.querySelector("select[name=theme]"))?.focus();
+      }),
+      choice("language", t("app.language"), [["fr", "Français"], ["en", "English"]], language(), (code) => {
+        remember({ language: code === "en" ? "en" : "fr" });
+        void reload();
+      }),
+    ),
+  );
+}
+
+/** @param {string} name @param {string} label @param {string[][]} options @param {string} value
+ * @param {(value: string) => void} chosen */
+function choice(name, label, options, value, chosen) {
+  const list = h(
+    "select",
+    { name, "data-testid": name, "aria-label": label, title: label },
+    ...options.map(([code, text]) => h("option", { value: code, selected: code === value }, text)),
+  );
+  list.addEventListener("change", () => chosen(list.value));
+  return list;
+}
+
+const mark = () => h("img", { src: "icon.svg", alt: "", width: 32, height: 32 });
+
+export const foot = () =>
+  h(
+    "p",
+    {},
+    t("app.ai"), " ",
+    h("a", { href: "#/about" }, t("nav.about")),
+  );

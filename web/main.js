@@ -1,0 +1,113 @@
+// The page: where each address leads.
+//
+//   #/                          the exercises
+//   #/exercise/ID               preparation
+//   #/exercise/ID/microphone    the microphone check
+//   #/exercise/ID/talk          the conversation
+//   #/report/SESSION            the report of a session
+//   #/history                   the sessions kept on this machine
+//   #/about                     the AI, personal data, accessibility
+
+import { Problem } from "./api.js";
+import { h } from "./dom.js";
+import { language, t } from "./i18n.js";
+import { settings } from "./settings.js";
+import { foot, top } from "./frame.js";
+import { about } from "./views/about.js";
+import { exercises } from "./views/exercises.js";
+import { history } from "./views/history.js";
+import { microphone } from "./views/microphone.js";
+import { prepare } from "./views/prepare.js";
+import { problem } from "./views/problem.js";
+import { report } from "./views/report.js";
+import { talk } from "./views/talk.js";
+
+/**
+ * A view that is shown: its title, its content, and what to do when it is left. `stays` asks
+ * before leaving.
+ * @typedef {object} Shown
+ * @property {string} title
+ * @property {Node} node
+ * @property {() => void} [leave]
+ */
+
+/** @typedef {(id: string) => Promise<Shown> | Shown} View */
+
+/** @type {[RegExp, View][]} */
+const routes = [
+  [/^#\/$/, exercises],
+  [/^#\/exercise\/([^/]+)$/, prepare],
+  [/^#\/exercise\/([^/]+)\/microphone$/, microphone],
+  [/^#\/exercise\/([^/]+)\/talk$/, talk],
+  [/^#\/report\/([^/]+)$/, report],
+  [/^#\/history$/, history],
+  [/^#\/about$/, about],
+];
+
+/** @param {string} id */
+const part = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+
+/** @type {Shown | undefined} */
+let shown;
+let visit = 0;
+
+/** @param {string} hash @returns {Promise<Shown>} */
+async function open(hash) {
+  for (const [pattern, view] of routes) {
+    const match = pattern.exec(hash);
+    if (!match) continue;
+    try {
+      return await view(decodeURIComponent(match[1] ?? ""));
+    } catch (error) {
+      return problem(error, show);
+    }
+  }
+  return problem(new Problem({ title: t("error.page") }));
+}
+
+/** Shows what the address says, moves the focus there and says where one is. */
+async function show() {
+  const hash = /^#\//.test(location.hash) ? location.hash : "#/";
+  visit += 1;
+  const mine = visit;
+  shown?.leave?.();
+  shown = undefined;
+  const main = part("main");
+  const waiting = setTimeout(() => {
+    main.replaceChildren(h("p", { class: "loading", role: "status" }, t("app.loading")));
+  }, 250);
+  const next = await open(hash);
+  clearTimeout(waiting);
+  if (mine !== visit) {
+    next.leave?.();
+    return;
+  }
+  shown = next;
+  dress();
+  document.body.dataset.view = hash.split("/").at(hash.startsWith("#/exercise/") ? 3 : 1) || "home";
+  document.title = `${next.title} – ${t("app.name")}`;
+  main.replaceChildren(next.node);
+  window.scrollTo(0, 0);
+  const heading = main.querySelector("h1");
+  heading?.setAttribute("tabindex", "-1");
+  heading?.focus({ preventScroll: true });
+}
+
+/** Language, theme and the parts around the view. */
+function dress() {
+  const { documentElement: page } = document;
+  page.lang = language();
+  if (settings.theme === "auto") delete page.dataset.theme;
+  else page.dataset.theme = settings.theme;
+  const skip = part("skip");
+  skip.textContent = t("app.skip");
+  part("top").replaceChildren(top(location.hash, show, dress));
+  part("foot").replaceChildren(foot());
+}
+
+part("skip").addEventListener("click", (event) => {
+  event.preventDefault(); // the address is the router's
+  part("main").focus();
+});
+window.addEventListener("hashchange", () => void show());
+void show();

@@ -1,0 +1,60 @@
+// What is said, on both sides, as it is said.
+
+import { h } from "../dom.js";
+import { t } from "../i18n.js";
+
+/** @typedef {import("../protocol.d.ts").Caption} Caption */
+
+export class Captions {
+  /** @param {string} name of the character @param {string} size */
+  constructor(name, size) {
+    this.name = name;
+    /** @type {Map<string, {line: HTMLElement, text: HTMLElement, mark: HTMLElement}>} */
+    this.lines = new Map();
+    this.empty = h("p", { class: "captions-empty" }, t("talk.captions.empty"));
+    this.element = h(
+      "div",
+      {
+        class: "captions", role: "log", "aria-label": t("talk.captions"), "aria-relevant": "additions",
+        tabindex: 0, "data-size": size, "data-testid": "captions",
+      },
+      this.empty,
+    );
+  }
+
+  /** @param {string} size */
+  resize(size) {
+    this.element.dataset.size = size;
+  }
+
+  /** @param {Caption} caption */
+  show(caption) {
+    this.empty.remove();
+    const low = this.element.scrollHeight - this.element.scrollTop - this.element.clientHeight < 60;
+    const known = this.lines.get(caption.id) ?? this.add(caption);
+    known.text.textContent = caption.text;
+    known.line.toggleAttribute("data-partial", !caption.final);
+    // A line that still changes is read out once, when it is final.
+    known.line.setAttribute("aria-busy", String(!caption.final));
+    known.mark.textContent = caption.interrupted ? ` — ${t("talk.interrupted")}` : "";
+    known.line.hidden = caption.final && caption.text === "";
+    if (low) this.element.scrollTop = this.element.scrollHeight;
+  }
+
+  /** @param {Caption} caption */
+  add(caption) {
+    const text = h("span", { class: "caption-text" });
+    const mark = h("span", { class: "caption-mark" });
+    const line = h(
+      "p",
+      { class: `caption ${caption.speaker}`, "data-testid": "caption", "data-speaker": caption.speaker },
+      h("span", { class: "caption-who" }, caption.speaker === "learner" ? t("talk.you") : this.name),
+      text,
+      mark,
+    );
+    const made = { line, text, mark };
+    this.lines.set(caption.id, made);
+    this.element.append(line);
+    return made;
+  }
+}

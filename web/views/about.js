@@ -1,0 +1,26 @@
+// The AI, personal data, accessibility, and the state of this installation.
+
+import * as api from "../api.js";
+import { h } from "../dom.js";
+import { t } from "../i18n.js";
+
+/** @returns {Promise<import("../main.js").Shown>} */
+export async function about() {
+  const status = await api.status();
+  /** @param {string} title @param {string} text */
+  const section = (title, text) => h("section", {}, h("h2", {}, title), h("p", {}, text));
+  return {
+    title: t("about.title"),
+    node: h(
+      "article",
+      { class: "narrow" },
+      h("h1", {}, t("about.title")),
+      section(t("about.ai.title"), t("about.ai.text")),
+      section(t("about.data.title"), t("about.data.text")),
+      section(t("about.access.title"), t("about.access.text")),
+      status.problems.length > 0 &&
+        h("section", {}, h("h2", {}, t("about.problems")), h("ul", {}, ...status.problems.map((one) => h("li", {}, one)))),
+      h("p", { class: "muted" }, t("about.version", { version: status.version })),
+    ),
+  };
+}

@@ -1,0 +1,180 @@
+// The microphone check: permission, level, device, and plain words when it cannot be had.
+
+import * as api from "../api.js";
+import { openAudio, playTone, supported } from "../audio/context.js";
+import { inputs, MicrophoneError, openMicrophone } from "../audio/microphone.js";
+import { h } from "../dom.js";
+import { icon } from "../icons.js";
+import { language, t } from "../i18n.js";
+import { remember, settings } from "../settings.js";
+import { keep } from "../talk/hold.js";
+import { Check } from "../talk/level.js";
+import { back } from "./parts.js";
+
+/** @typedef {import("../audio/microphone.js").Microphone} Microphone */
+/** @typedef {import("../audio/microphone.js").Obstacle} Obstacle */
+
+/** @param {string} id @returns {Promise<import("../main.js").Shown>} */
+export async function microphone(id) {
+  const exercise = await api.exercise(language(), id);
+  const { name } = exercise.character;
+  const talk = `#/exercise/${id}/talk`;
+  const body = h("div", { class: "mic-body" });
+  const node = h(
+    "section",
+    { class: "narrow mic" },
+    back(`#/exercise/${id}`, exercise.title),
+    body,
+  );
+  /** @type {Microphone | null} */
+  let open = null;
+  let handed = false;
+  let gone = false;
+
+  const refresh = () => void devices();
+  navigator.mediaDevices?.addEventListener("devicechange", refresh);
+
+  /** @param {HTMLElement} heading @param {...Node} rest */
+  function fill(heading, ...rest) {
+    body.replaceChildren(heading, ...rest);
+    if (!node.isConnected) return;
+    heading.setAttribute("tabindex", "-1");
+    heading.focus({ preventScroll: true });
+  }
+
+  /** Asks for the microphone; runs within a click. @param {string} device */
+  async function ask(device) {
+    fill(h("h1", {}, t("mic.title")), h("p", { role: "status" }, t("mic.asking")));
+    try {
+      const next = await openMicrophone(device);
+      if (gone) {
+        next.close();
+        return;
+      }
+      open?.close();
+      open = next;
+      remember({ device: next.device });
+      await check(next);
+    } catch (error) {
+      if (!(error instanceof MicrophoneError)) throw error;
+      obstacle(error.obstacle);
+    }
+  }
+
+  const typing = () =>
+    h("button", { class: "quiet", "data-testid": "no-microphone", onclick: () => void withoutMicrophone() }, icon("keyboard"), t("mic.type"));
+
+  async function withoutMicrophone() {
+    if (supported()) await openAudio();
+    location.hash = talk;
+  }
+
+  /** @param {Obstacle} kind */
+  function obstacle(kind) {
+    /** @param {string} end */
+    const words = (end) => t(/** @type {import("../i18n.js").Key} */ (`mic.${kind}.${end}`));
+    fill(
+      h("h1", {}, words("title")),
+      h(
+        "div",
+        { class: "obstacle", "data-testid": `mic-${kind}` },
+        h("p", {}, words("text")),
+        h("ol", {}, ...["step1", "step2", "step3"].map((step) => h("li", {}, words(step)))),
+        h(
+          "p",
+          { class: "actions" },
+          h("button", { class: "primary", "data-testid": "mic-retry", onclick: () => void ask("") }, t("app.retry")),
+          typing(),
+        ),
+      ),
+    );
+  }
+
+  const picker = h("select", { "data-testid": "mic-device" });
+  picker.addEventListener("change", () => void ask(picker.value));
+
+  async function devices() {
+    const found = await inputs();
+    picker.replaceChildren(
+      ...found.map((device, index) =>
+        h(
+          "option",
+          { value: device.deviceId, selected: device.deviceId === open?.device },
+          device.label || t("mic.unnamed", { n: index + 1 }),
+        ),
+      ),
+    );
+  }
+
+  /** @param {Microphone} mine */
+  async function check(mine) {
+    const meter = h("meter", { min: 0, max: 1, value: 0, "aria-label": t("mic.level") });
+    const bar = h("div", { class: "level-bar", "aria-hidden": "true" }, h("div", { class: "level-fill" }));
+    const fillBar = /** @type {HTMLElement} */ (bar.firstElementChild);
+    const verdict = h("p", { class: "verdict", role: "status", "data-testid": "mic-verdict" }, t("mic.waiting"));
+    const hint = h("p", { class: "hint", role: "status" });
+    const measured = new Check();
+    mine.onframe = (frame) => {
+      const { level, heard, advice } = measured.add(frame);
+      meter.value = level;
+      fillBar.style.transform = `scaleX(${level.toFixed(3)})`;
+      if (heard && !verdict.dataset.heard) {
+        verdict.dataset.heard = "yes";
+        verdict.replaceChildren(icon("check"), t("mic.heard"));
+        verdict.dataset.testid = "mic-ok";
+      }
+      const text = advice ? t(`mic.${advice}`) : "";
+      if (hint.textContent !== text) hint.textContent = text;
+    };
+    mine.onlost = () => obstacle("absent");
+    await devices();
+    fill(
+      h("h1", {}, t("mic.title")),
+      h("p", { class: "lead" }, t("mic.say")),
+      h("div", { class: "level" }, icon("microphone"), bar, meter),
+      verdict,
+      hint,
+      h("label", { class: "field" }, t("mic.device"), picker),
+      h(
+        "div",
+        { class: "tone" },
+        h("button", { "data-testid": "tone", onclick: () => void playTone() }, icon("speaker"), t("mic.tone")),
+        h("small", {}, t("mic.tone.help")),
+      ),
+      h("p", { class: "ai" }, t("app.ai")),
+      h(
+        "p",
+        { class: "actions go" },
+        h("button", { class: "primary big", "data-testid": "start", onclick: start }, icon("chat"), t("mic.start_with", { name })),
+        typing(),
+      ),
+    );
+  }
+
+  function start() {
+    if (!open) return;
+    handed = true;
+    keep(open);
+    location.hash = talk;
+  }
+
+  // Coming here was a click; where it was not (a link from elsewhere), one is asked for.
+  if (navigator.userActivation?.hasBeenActive) void ask(settings.device);
+  else {
+    body.append(
+      h("h1", {}, t("mic.title")),
+      h("p", { class: "lead" }, t("prepare.why_microphone")),
+      h("p", { class: "actions" }, h("button", { class: "primary", "data-testid": "mic-open", onclick: () => void ask(settings.device) }, icon("microphone"), t("mic.open"))),
+    );
+  }
+
+  return {
+    title: t("mic.title"),
+    node,
+    leave: () => {
+      gone = true;
+      navigator.mediaDevices?.removeEventListener("devicechange", refresh);
+      if (!handed) open?.close();
+    },
+  };
+}

@@ -1,0 +1,139 @@
+// Which provider serves each stage, what leaves the machine, and the way out of talking by ear.
+
+import * as api from "../api.js";
+import { h } from "../dom.js";
+import { icon } from "../icons.js";
+import { language, size, t } from "../i18n.js";
+
+/** @typedef {import("../api.js").Stages} Stages */
+/** @typedef {import("../api.js").Model} Model */
+
+const STAGES = /** @type {const} */ (["stt", "llm", "tts"]);
+/** Milliseconds between two looks at a download. */
+const LOOK = 700;
+
+/** @param {Stages} stages */
+export function stageList(stages) {
+  const leaves = STAGES.some((stage) => stages[stage].leaves_machine);
+  return h(
+    "details",
+    { class: "stages", open: leaves, "data-testid": "stages" },
+    h(
+      "summary",
+      {},
+      icon("lock"),
+      h("span", {}, h("strong", {}, t("stages.title")), h("br"), t(leaves ? "stages.some_leave" : "stages.local")),
+    ),
+    h(
+      "dl",
+      {},
+      ...STAGES.flatMap((stage) => {
+        const { provider, model, detail, leaves_machine: where, ready, mend } = stages[stage];
+        return [
+          h("dt", {}, t(`stages.${stage}`)),
+          h(
+            "dd",
+            {},
+            h("strong", {}, model ? `${provider}, ${model}` : provider),
+            !ready && h("span", { class: "tag bad" }, t("stages.not_ready")),
+            h("br"), detail, " ",
+            h("span", { class: where ? "tag away" : "tag" }, where ? t("stages.leaves", { where }) : t("stages.stays")),
+            !ready && mend && h("p", {}, mend),
+          ),
+        ];
+      }),
+    ),
+  );
+}
+
+/** What keeps the exercise from starting, or nothing. @param {Stages} stages */
+export function blocked(stages) {
+  const missing = STAGES.filter((stage) => !stages[stage].ready && !stages[stage].by_ear);
+  if (missing.length === 0) return null;
+  return h(
+    "div",
+    { class: "note bad", role: "alert", "data-testid": "blocked" },
+    icon("warning"),
+    h(
+      "div",
+      {},
+      h("p", {}, h("strong", {}, t("stages.blocked"))),
+      h("ul", {}, ...missing.map((stage) => h("li", {}, `${stages[stage].detail} ${stages[stage].mend}`))),
+    ),
+  );
+}
+
+/**
+ * The plain sentence about talking by ear, with the model that would recognise words.
+ * @param {string} name of the character @param {Model | undefined} model
+ */
+export function byEar(name, model) {
+  const progress = h("div", { class: "download" });
+  const element = h(
+    "div",
+    { class: "note", "data-testid": "by-ear" },
+    icon("ear"),
+    h("div", {}, h("p", {}, h("strong", {}, `${t("ear.title", { name })}.`)), h("p", {}, t("ear.text")), progress),
+  );
+  let watching = true;
+  if (model) draw(model);
+
+  /** @param {Model} now */
+  function draw(now) {
+    if (now.state === "downloading") {
+      const total = now.total || now.size;
+      progress.replaceChildren(
+        h("label", {}, t("ear.progress", { received: size(now.received), total: size(total) }), h("progress", { max: total, value: now.received })),
+      );
+      setTimeout(() => void look(now.name), LOOK);
+    } else if (now.state === "installed") {
+      progress.replaceChildren(h("p", { role: "status" }, icon("check"), t("ear.done")));
+    } else {
+      const failed = now.state === "failed"
+        ? [h("p", { role: "alert" }, t("ear.failed"), " ", now.message, " ", t("ear.failed.mend"))]
+        : [];
+      progress.replaceChildren(
+        ...failed,
+        h(
+          "button",
+          { "data-testid": "download-model", onclick: () => void start(now) },
+          icon("download"), t("ear.get", { title: now.title, size: size(now.size) }),
+        ),
+      );
+    }
+  }
+
+  /** @param {Model} wanted */
+  async function start(wanted) {
+    try {
+      await api.download(wanted.name);
+      draw({ ...wanted, state: "downloading" });
+    } catch (error) {
+      if (!(error instanceof api.Problem)) throw error;
+      draw({ ...wanted, state: "failed", message: error.message });
+    }
+  }
+
+  /** @param {string} wanted */
+  async function look(wanted) {
+    if (!watching || !element.isConnected) return;
+    try {
+      const now = (await api.models()).find((one) => one.name === wanted);
+      if (now) draw(now);
+    } catch (error) {
+      if (!(error instanceof api.Problem) || !model) throw error;
+      draw({ ...model, state: "failed", message: error.message });
+    }
+  }
+
+  return { element, leave: () => (watching = false) };
+}
+
+/** The smallest model that would recognise words in the page's language.
+ * @returns {Promise<Model | undefined>} */
+export async function recogniser() {
+  const fitting = (await api.models()).filter(
+    (model) => model.stage === "stt" && model.language === language() && !model.installed,
+  );
+  return fitting.sort((a, b) => a.size - b.size)[0];
+}

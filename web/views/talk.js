@@ -1,0 +1,334 @@
+// The conversation.
+
+import * as api from "../api.js";
+import { audible, openAudio, supported } from "../audio/context.js";
+import { MicrophoneError, openMicrophone } from "../audio/microphone.js";
+import { h } from "../dom.js";
+import { icon } from "../icons.js";
+import { clock, language, number, t } from "../i18n.js";
+import { planOf, remember, settings } from "../settings.js";
+import { Captions } from "../talk/captions.js";
+import { Conversation } from "../talk/conversation.js";
+import { take } from "../talk/hold.js";
+import { listenToKeys } from "../talk/keys.js";
+import { onMeter } from "../talk/level.js";
+import { keepAwake } from "../talk/wake.js";
+import { face } from "./parts.js";
+import { patienceSlider, tick } from "./prepare.js";
+
+/** @typedef {import("../i18n.js").Key} Key */
+/** @typedef {import("../talk/conversation.js").Shown} State */
+/** @typedef {import("../talk/conversation.js").Outcome} Outcome */
+
+/** @type {Record<State, string>} */
+const PICTURES = {
+  connecting: "dots", listening: "ear", thinking: "dots", speaking: "speaker", cut: "cut",
+  paused: "pause", ending: "dots",
+};
+
+/** @param {string} id @returns {Promise<import("../main.js").Shown>} */
+export async function talk(id) {
+  const exercise = await api.exercise(language(), id);
+  const microphone = take();
+  if (!microphone && !supported()) return goCheck(id);
+  // A link straight to the talk has had no click: the sound could not start, so the check comes first.
+  if (!microphone && !audible()) return goCheck(id);
+  const context = await openAudio();
+  return conversation(exercise, context, microphone);
+}
+
+/** @param {string} id @returns {import("../main.js").Shown} */
+function goCheck(id) {
+  queueMicrotask(() => location.replace(`#/exercise/${id}/microphone`));
+  return { title: t("mic.title"), node: h("p", { class: "loading" }, t("app.loading")) };
+}
+
+/**
+ * @param {api.Exercise} exercise @param {AudioContext} context
+ * @param {import("../audio/microphone.js").Microphone | null} microphone
+ * @returns {import("../main.js").Shown}
+ */
+function conversation(exercise, context, microphone) {
+  const plan = planOf(exercise.id);
+  const { name } = exercise.character;
+  const captions = new Captions(name, settings.captions);
+  let planned = exercise.duration_minutes * 60;
+  let elapsed = 0;
+  /** @type {State} */
+  let state = "connecting";
+  let hearing = false;
+
+  // What shows the state.
+  const ring = h("div", { class: "ring", "aria-hidden": "true" });
+  const picture = h("span", { class: "state-icon" }, icon("dots"));
+  const word = h("span", { class: "state-word", "data-testid": "state" });
+  const hint = h("p", { class: "state-hint" });
+  const status = h("div", { class: "state-text", role: "status", "aria-live": "polite" }, h("p", { class: "state-line" }, picture, word), hint);
+  const stage = h("section", { class: "talk-stage", "data-state": state }, h("div", { class: "orb" }, ring, face(exercise.character)), status);
+  const own = h("div", { class: "own-level", "aria-hidden": "true" }, icon("microphone"), h("div", { class: "level-bar" }, h("div", { class: "level-fill" })));
+  const ownFill = /** @type {HTMLElement} */ (own.querySelector(".level-fill"));
+  const timer = h("p", { class: "timer", "data-testid": "timer", hidden: !settings.timer });
+  const notices = h("div", { class: "notices", role: "status", "data-testid": "notices" });
+
+  // What one can do.
+  const hold = h("button", { class: "hold", "data-testid": "hold", hidden: !plan.pushToTalk }, icon("microphone"), h("span", {}, t("talk.ptt")));
+  const pause = h("button", { "data-testid": "pause", "aria-pressed": "false" }, icon("pause"), h("span", {}, t("talk.pause")));
+  const interrupt = h("button", { "data-testid": "interrupt", disabled: true }, icon("hand"), h("span", {}, t("talk.interrupt")));
+  const end = h("button", { class: "danger", "data-testid": "end" }, icon("stop"), h("span", {}, t("talk.end")));
+  const text = h("input", { type: "text", maxlength: 2000, autocomplete: "off", placeholder: t("talk.say.placeholder"), "data-testid": "say-text" });
+  const say = h(
+    "form",
+    { class: "say", "data-testid": "say" },
+    h("label", {}, h("span", {}, icon("keyboard"), t("talk.say")), text),
+    h("button", { "data-testid": "say-send" }, t("talk.say.send")),
+  );
+
+  const body = h(
+    "div",
+    { class: "talk", "data-testid": "talk" },
+    h("h1", { class: "talk-title" }, t("talk.title", { name })),
+    h("div", { class: "talk-side" }, stage, own, timer, notices, hold, h("div", { class: "talk-buttons" }, interrupt, pause, end)),
+    h("div", { class: "talk-main" }, captions.element, say, options()),
+  );
+  const node = h("div", { class: "talk-view" }, body);
+
+  function draw() {
+    stage.dataset.state = state;
+    stage.toggleAttribute("data-hearing", hearing);
+    const key = state === "listening" && hearing ? "hearing" : state;
+    picture.replaceChildren(icon(PICTURES[state]));
+    word.textContent = t(`talk.state.${state}`);
+    word.dataset.state = state;
+    hint.textContent = t(`talk.hint.${key}`, { name });
+    interrupt.disabled = state !== "speaking";
+    const paused = state === "paused";
+    pause.setAttribute("aria-pressed", String(paused));
+    pause.replaceChildren(icon(paused ? "play" : "pause"), h("span", {}, t(paused ? "talk.resume" : "talk.pause")));
+  }
+
+  /** @param {string} code @param {string} message */
+  function notice(code, message) {
+    const old = notices.querySelector(`[data-code="${CSS.escape(code)}"]`);
+    const line = h("p", { class: "note", "data-code": code }, icon("warning"), message);
+    if (old) old.replaceWith(line);
+    else notices.append(line);
+  }
+
+  const talking = new Conversation({
+    address: api.talkAddress(),
+    context,
+    microphone,
+    hello: {
+      type: "hello", version: 1, exercise: exercise.id, scenario: plan.scenario, language: language(),
+      patience: plan.patience, push_to_talk: plan.pushToTalk, keep_audio: plan.keepAudio,
+    },
+    screen: {
+      ready: (ready) => {
+        planned = ready.duration;
+        tickTimer = setInterval(second, 1000);
+      },
+      state: (next) => {
+        state = next;
+        draw();
+      },
+      caption: (caption) => captions.show(caption),
+      notice,
+      level: (level, mine) => {
+        const height = onMeter(level);
+        if (mine) ownFill.style.transform = `scaleX(${height.toFixed(3)})`;
+        else ring.style.setProperty("--level", height.toFixed(3));
+      },
+      hearing: (on) => {
+        hearing = on;
+        draw();
+      },
+      unsent: (seconds) => notice("unsent", t("talk.unsent", { n: number(seconds, { maximumFractionDigits: 1 }) })),
+      overflow: () => notice("overflow", t("talk.overflow")),
+      over,
+    },
+  });
+  if (microphone) microphone.onlost = () => void replug();
+
+  let tickTimer = 0;
+  function second() {
+    if (state !== "paused") elapsed += 1;
+    timer.textContent = t("talk.timer.of", { elapsed: clock(elapsed), planned: clock(planned) });
+  }
+
+  /** The microphone was unplugged: any other one will do. */
+  async function replug() {
+    try {
+      const other = await openMicrophone("");
+      if (talking.over) {
+        other.close();
+        return;
+      }
+      other.onlost = () => void replug();
+      talking.listen(other);
+      notice("microphone", t("talk.mic_back"));
+    } catch (error) {
+      if (!(error instanceof MicrophoneError)) throw error;
+      notice("microphone", t("talk.mic_lost"));
+    }
+  }
+
+  const replugIfGone = () => {
+    if (talking.microphone?.track.readyState === "ended") void replug();
+  };
+
+  /** A call, or another tab, may stop the sound of the page; a tap takes it back. */
+  const suspended = () => {
+    if (context.state !== "running" && !talking.over) notice("suspended", t("talk.suspended"));
+    else notices.querySelector('[data-code="suspended"]')?.remove();
+  };
+  const wakeSound = () => {
+    if (context.state !== "running") void context.resume();
+  };
+
+  interrupt.addEventListener("click", () => talking.interrupt());
+  pause.addEventListener("click", () => talking.pause(state !== "paused"));
+  end.addEventListener("click", () => talking.end());
+  say.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const words = text.value.trim();
+    if (words === "") return;
+    talking.say(words);
+    text.value = "";
+  });
+
+  /** @param {boolean} on */
+  function press(on) {
+    talking.press(on);
+    hold.toggleAttribute("data-held", talking.pressed);
+    hold.replaceChildren(icon("microphone"), h("span", {}, t(talking.pressed ? "talk.ptt.on" : "talk.ptt")));
+  }
+  hold.addEventListener("pointerdown", (event) => {
+    hold.setPointerCapture(event.pointerId);
+    press(true);
+  });
+  for (const name of ["pointerup", "pointercancel", "blur"]) hold.addEventListener(name, () => press(false));
+  hold.addEventListener("contextmenu", (event) => event.preventDefault());
+  hold.addEventListener("keydown", (event) => {
+    if (event.key !== " " && event.key !== "Enter") return;
+    event.preventDefault();
+    press(true);
+  });
+  hold.addEventListener("keyup", (event) => {
+    if (event.key === " " || event.key === "Enter") press(false);
+  });
+
+  function options() {
+    const sizes = /** @type {const} */ (["m", "l", "xl"]);
+    const size = h("select", { "data-testid": "caption-size" }, ...sizes.map((one) => h("option", { value: one, selected: one === settings.captions }, t(`talk.captions.${one}`))));
+    size.addEventListener("change", () => {
+      remember({ captions: /** @type {"m" | "l" | "xl"} */ (size.value) });
+      captions.resize(size.value);
+    });
+    const keys = /** @type {const} */ (["escape", "v", "space", "p"]);
+    return h(
+      "details",
+      { class: "talk-options", "data-testid": "options" },
+      h("summary", {}, t("talk.options")),
+      patienceSlider({
+        value: plan.patience ?? exercise.patience.maximum,
+        most: Math.max(6, exercise.patience.maximum),
+        help: "talk-patience-help",
+        helpText: t("prepare.patience.help", { name }),
+        changed: (seconds) => {
+          plan.patience = seconds;
+          talking.setPatience(seconds);
+        },
+      }),
+      tick("talk-ptt", t("talk.ptt.option"), "", plan.pushToTalk, (on) => {
+        plan.pushToTalk = on;
+        hold.hidden = !on;
+        talking.setPushToTalk(on);
+      }),
+      tick("show-timer", t("talk.timer.show"), "", settings.timer, (on) => {
+        remember({ timer: on });
+        timer.hidden = !on;
+      }),
+      h("label", { class: "field" }, t("talk.captions.size"), size),
+      h("h2", {}, t("talk.keys")),
+      tick("letter-keys", t("talk.keys.option"), "", settings.keys, (on) => remember({ keys: on })),
+      h("ul", { class: "keys" }, ...keys.map((key) => h("li", {}, t(`talk.keys.${key}`)))),
+    );
+  }
+
+  const stopKeys = listenToKeys({
+    interrupt: () => {
+      if (state === "speaking") talking.interrupt();
+    },
+    pause: () => talking.pause(state !== "paused"),
+    press,
+    letters: () => settings.keys,
+  });
+  const letSleep = keepAwake();
+  /** @param {BeforeUnloadEvent} event */
+  const ask = (event) => event.preventDefault();
+  window.addEventListener("beforeunload", ask);
+  context.addEventListener("statechange", suspended);
+  document.addEventListener("pointerdown", wakeSound);
+  navigator.mediaDevices?.addEventListener("devicechange", replugIfGone);
+
+  function leave() {
+    clearInterval(tickTimer);
+    stopKeys();
+    letSleep();
+    window.removeEventListener("beforeunload", ask);
+    context.removeEventListener("statechange", suspended);
+    document.removeEventListener("pointerdown", wakeSound);
+    navigator.mediaDevices?.removeEventListener("devicechange", replugIfGone);
+    if (!talking.over) talking.close();
+  }
+
+  /** @param {Outcome} outcome */
+  function over(outcome) {
+    leave();
+    if (outcome.kind === "ended") {
+      location.replace(`#/report/${outcome.session}`);
+      return;
+    }
+    const screen = h("div", {}, ending(exercise.id, outcome));
+    node.replaceChildren(screen);
+    const heading = node.querySelector("h1");
+    heading?.setAttribute("tabindex", "-1");
+    heading?.focus();
+  }
+
+  second();
+  elapsed = 0;
+  timer.textContent = t("talk.timer.of", { elapsed: clock(0), planned: clock(planned) });
+  draw();
+  return { title: t("talk.title", { name }), node, leave };
+}
+
+/** The screen after a conversation that broke off. @param {string} exercise
+ * @param {Exclude<Outcome, {kind: "ended"}>} outcome */
+function ending(exercise, outcome) {
+  const lost = outcome.kind === "lost";
+  const saved = lost && outcome.turns > 0 && outcome.session;
+  const words = !lost
+    ? [outcome.message, outcome.mend]
+    : [
+        !outcome.opened || !outcome.session
+          ? t("talk.lost.never")
+          : outcome.turns > 0
+            ? t("talk.lost.some", { n: outcome.turns })
+            : t("talk.lost.none"),
+      ];
+  return h(
+    "section",
+    { class: "screen narrow", "data-testid": lost ? "lost" : "failed" },
+    h("div", { class: "screen-icon" }, icon("warning")),
+    h("h1", {}, t(lost ? "talk.lost.title" : "talk.failed.title")),
+    ...words.filter(Boolean).map((sentence) => h("p", {}, sentence)),
+    h(
+      "p",
+      { class: "actions" },
+      saved && h("a", { class: "button primary", href: `#/report/${outcome.session}` }, t("talk.report")),
+      h("a", { class: "button", href: `#/exercise/${exercise}/microphone` }, t("talk.again")),
+      h("a", { class: "button", href: "#/" }, t("nav.exercises")),
+    ),
+  );
+}
