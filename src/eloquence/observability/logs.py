@@ -1,0 +1,119 @@
+"""Where log lines go (LOG-01 to LOG-06), and which are worth reading.
+
+Lines of `eloquence` and of the engine go to rotating files in the data folder; warnings go to
+standard error too. No line holds what was said, nor a secret: those who log see to it.
+"""
+
+import logging
+import os
+import re
+import sys
+from collections.abc import Mapping
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Protocol
+
+from eloquence.errors import StorageError
+
+FORMAT = "%(asctime)s - %(name)s - %(levelname)s - %(message)s"
+MEGABYTE = 1024 * 1024
+LOGGERS = ("eloquence", "livekit")
+HARMLESS = (
+    "skipping user input, speech scheduling is paused",
+    "_SegmentSynchronizerImpl.playback_finished called before text/audio input is done",
+    "rotate_segment called while",
+    "no request_id provided for TTS",
+    "publisher data channel closed unexpectedly",
+    "drop unknown FFI handle",
+)
+"""What the engine says, as a warning or an error, of things that are as they should be."""
+
+_CONTROLS: Mapping[int, str] = {
+    **{code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)},
+    0x0A: "\\n",
+    0x0D: "\\r",
+    0x09: "\t",
+}
+_TRACE_CONTROLS = {code: text for code, text in _CONTROLS.items() if code != 0x0A}
+
+
+class Line(logging.Formatter):
+    """One record, one line: a line break in a message is written as `\\n`, so that nothing from
+    outside can pass for a line of ours. A traceback keeps its own lines, indented."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        record.message = record.getMessage().translate(_CONTROLS)
+        record.asctime = self.formatTime(record, self.datefmt)
+        line = self.formatMessage(record)
+        if record.exc_info:
+            trace = self.formatException(record.exc_info).translate(_TRACE_CONTROLS)
+            line = f"{line}\n{re.sub(r'^', '    ', trace, flags=re.MULTILINE)}"
+        return line
+
+
+class AtLeast(logging.Filter):
+    """Lets through what is at least of a level, counting the engine's harmless lines as DEBUG."""
+
+    def __init__(self, level: int) -> None:
+        super().__init__()
+        self._level = level
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.startswith("livekit") and record.levelno > logging.DEBUG:
+            said = record.getMessage()
+            if any(harmless in said for harmless in HARMLESS):
+                record.levelno, record.levelname = logging.DEBUG, "DEBUG"
+        return record.levelno >= self._level
+
+
+class _PrivateFile(RotatingFileHandler):
+    """A rotating file that only its owner may read."""
+
+    def _open(self):  # type: ignore[no-untyped-def] # as the library leaves it
+        os.close(os.open(self.baseFilename, os.O_CREAT | os.O_WRONLY, 0o600))
+        return super()._open()
+
+
+class Place(Protocol):
+    """What of the settings says where lines go and which."""
+
+    @property
+    def data(self) -> Path: ...
+
+    @property
+    def log_level(self) -> str: ...
+
+
+def configure(settings: Place) -> None:
+    """Sends log lines to `logs` in the data folder (made if absent) and to standard error. May be
+    called again: the last call counts. Raises StorageError when the folder cannot be written."""
+    folder, level = settings.data / "logs", settings.log_level
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        everything = _PrivateFile(
+            folder / "eloquence.log", maxBytes=10 * MEGABYTE, backupCount=5, encoding="utf-8"
+        )
+        errors = _PrivateFile(
+            folder / "eloquence_errors.log", maxBytes=5 * MEGABYTE, backupCount=3, encoding="utf-8"
+        )
+    except OSError as error:
+        raise StorageError(
+            f"The folder of logs {folder} cannot be written: {error.strerror}.",
+            mend="Check that you may write there, or choose another with ELOQUENCE_DATA.",
+        ) from error
+    console = logging.StreamHandler(sys.stderr)
+    for handler, least in (
+        (everything, logging.getLevelNamesMapping()[level]),
+        (errors, logging.ERROR),
+        (console, logging.WARNING),
+    ):
+        handler.setFormatter(Line(FORMAT))
+        handler.addFilter(AtLeast(least))
+    for name in LOGGERS:
+        logger = logging.getLogger(name)
+        for old in list(logger.handlers):
+            logger.removeHandler(old)
+            old.close()
+        for handler in (everything, errors, console):
+            logger.addHandler(handler)
+        logger.setLevel(level)
