@@ -4,9 +4,11 @@ import base64
 from pathlib import Path
 
 from eloquence.coaching.report import Report
-from eloquence.errors import ConfigurationError
+from eloquence.errors import ConfigurationError, StorageError
 
 PAGE, STYLE, SCRIPT = "standalone.html", "report.css", "report.js"
+
+MOST_AUDIO = 30 * 1024 * 1024
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _KINDS = ((b"fLaC", "audio/flac"), (b"OggS", "audio/ogg"), (b"RIFF", "audio/wav"))
@@ -42,6 +44,26 @@ def report_html(report: Report, web: Path, audio: bytes | None) -> str:
         page = page.replace("<main", f'<main data-audio="{_data_uri(audio)}"', 1)
     # Cut at the markers of the page alone: what is put in may hold the same letters.
     return _filled(page, parts)
+
+
+def write_report(report: Report, folder: Path, audio: Path | None = None) -> None:
+    """Writes `report.json` and `report.html` into `folder`, made if absent. `audio` is put into the
+    page unless it is larger than `MOST_AUDIO`. Raises StorageError, ConfigurationError."""
+    try:
+        sound = None
+        if audio is not None and audio.stat().st_size <= MOST_AUDIO:
+            sound = audio.read_bytes()
+        page = report_html(report, web_folder(), sound)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "report.json").write_text(
+            report.model_dump_json(indent=2) + "\n", encoding="utf-8"
+        )
+        (folder / "report.html").write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise StorageError(
+            f"The report cannot be written to {folder}: {error.strerror}.",
+            mend="Choose a folder where you may write and that has space.",
+        ) from error
 
 
 def _filled(page: str, parts: dict[str, str]) -> str:
