@@ -1,6 +1,7 @@
 """What is known of a turn the moment it ends, for a coach that answers without a model."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from eloquence.delivery import timing
 from eloquence.delivery.sound import Sound
@@ -22,7 +23,7 @@ def last_turn_facts(
     """
     if words:
         span = timing.span(words)
-        gaps = [right.start - left.end for left, right in zip(words, words[1:], strict=False)]
+        gaps = [right.start - left.end for left, right in pairwise(words)]
         syllables = float(timing.syllables(words, language))
     elif sound is not None:
         span = timing.span_by_ear(sound)

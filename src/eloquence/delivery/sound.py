@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-import soxr
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
-from swift_f0.core import SwiftF0
+
+if TYPE_CHECKING:
+    from swift_f0.core import SwiftF0
 
 HOP = 0.016
 """Seconds between two frames of `pitch` and `intensity`."""
@@ -108,6 +110,8 @@ def _at_working_rate(samples: NDArray[np.float32], sample_rate: int) -> NDArray[
         samples = np.where(finite, samples, np.float32(0))
     if sample_rate == _RATE or not len(samples):
         return samples
+    import soxr
+
     resampled: NDArray[np.float32] = soxr.resample(samples, sample_rate, _RATE)
     return resampled
 
@@ -147,7 +151,9 @@ def _frames(wave: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
 
 
 @cache
-def _detector() -> SwiftF0:
+def _detector() -> "SwiftF0":
+    from swift_f0.core import SwiftF0  # loads a runtime that reading a stored Sound does not need
+
     return SwiftF0(threads=1, spin=False)
 
 

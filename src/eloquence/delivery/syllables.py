@@ -56,10 +56,7 @@ _SOUNDED_ENT = re.compile(
     r"|ud|qu|ti|li|ri|ci|di|ni|gi|fi|érg|rg|on|co[nm]t|con|am|og|ng|^t)ent$"
 )
 _MUTE_MENT = re.compile(r"^(?:ai|for|confir|affir|expri|ani|esti|no|nom|fer|fu|ra|ar|consom)ment$")
-_SOUNDED_E = frozenset(
-    ("le", "de", "je", "ne", "me", "te", "se", "ce", "que")
-    + ("les", "des", "mes", "tes", "ses", "ces", "es", "est", "et")
-)
+_SOUNDED_E = re.compile(r"(?:[djlnmtsc]|qu)e|[dlmtsc]es|es|est|et")
 _INNER_E = re.compile(
     rf"(?<=[{_VOWEL}])(n?(?:ch|ph|th|gn|(?P<twin>[{_CONSONANT}])(?P=twin)|[{_CONSONANT}]))e"
     rf"(?=(?:ch|ph|th|gn|[{_CONSONANT}])[{_VOWEL}])"
@@ -68,7 +65,7 @@ _INNER_E = re.compile(
 
 @lru_cache(maxsize=16_384)
 def _french(word: str) -> int:
-    if word in _SOUNDED_E:
+    if _SOUNDED_E.fullmatch(word):
         return 1
     if word.endswith("ent") and len(word) > 4:
         sounded = _SOUNDED_ENT.search(word) and not _MUTE_MENT.match(word)
@@ -103,9 +100,7 @@ def _english(word: str) -> int:
     if re.search(r"[^aeiouylr]les?$", word):
         extra += 1  # ta-ble
         word = re.sub(r"les?$", "", word)
-    elif re.search(r"[^aeiouyscxzg]es$|[aeiouy](?:th|v|m|n|k|t|p|d|l|r)es$", word):
-        word = word[:-2]
-    elif re.search(r"[^aeiouytd]ed$", word) and len(word) > 3:
+    elif re.search(r"[^aeiouyscxzg]es$|(?<=..)[^aeiouytd]ed$", word):
         word = word[:-2]
     elif re.search(r"[^aeiouy]e$", word) and len(word) > 2:
         word = word[:-1]

@@ -7,6 +7,7 @@ of a session are ratios of sums and a stretch of speech can be taken out again.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from eloquence.delivery.sound import SHORTEST_PAUSE, Sound
@@ -120,7 +121,7 @@ def silences_by_ear(sound: Sound) -> list[Silence]:
     """The silent pauses between stretches of speech; where they fall is unknown."""
     return [
         Silence(left[1], right[0], "unknown")
-        for left, right in zip(sound.speech, sound.speech[1:], strict=False)
+        for left, right in pairwise(sound.speech)
         if right[0] - left[1] >= SHORTEST_PAUSE - 1e-9
     ]
 
@@ -154,7 +155,7 @@ def words_per_minute(words: int, seconds: float) -> float | None:
 
 def phonation_ratio(seconds: float, pause_seconds: float) -> float | None:
     """Share of the span that is not silent pause, 0..1 (Kormos & Dénes 2004)."""
-    return 1 - pause_seconds / seconds if seconds > 0 else None
+    return max(0.0, 1 - pause_seconds / seconds) if seconds > 0 else None
 
 
 def mean_run(syllables: float, pauses: int, turns: int) -> float | None:

@@ -1,0 +1,109 @@
+"""What the measures of one language are compared with: published bands, errors and weights.
+
+Nothing here is learned or hidden: a norm is a line of `norms.yaml` with its source.
+"""
+
+from typing import Annotated
+
+from pydantic import Field, field_validator, model_validator
+
+from eloquence.coaching.character import Language, Model, Share
+from eloquence.coaching.exercise import Dimension, Register
+
+Points = tuple[float | None, float | None, float | None, float | None, float | None, float | None]
+"""z0, p_lo, t_lo, t_hi, p_hi, z1 of the band function: 0 at z0 and z1, the pass mark 0.7 at p_lo
+and p_hi, 1 from t_lo to t_hi. A side of which all three points are None is open."""
+Positive = Annotated[float, Field(gt=0)]
+
+
+class MeasureNorm(Model):
+    """One measure: how it is shown, what is normal, and how far to trust it."""
+
+    label: str
+    unit: str
+    decimals: Annotated[int, Field(ge=0, le=2)] = 1
+    percent: bool = False
+    """Whether a share is shown as a percentage."""
+    family: str = ""
+    """Measures of one family say much the same; feedback praises one of them."""
+    bands: dict[Register, Points] = Field(default_factory=dict)
+    """Empty for a measure that is shown and never scored."""
+    error: Annotated[float, Field(ge=0)] = 0.0
+    """Standard error at 60 s of speech, in the measure's unit."""
+    relative: bool = False
+    """Whether `error` and `by_ear` are shares of the value."""
+    by_ear: float | None = Field(None, ge=0)
+    """Error to add when it is found from the sound alone, which more speech does not reduce.
+    None where the sound alone cannot tell."""
+    least_seconds: float = 0.0
+    """Speech below which it is not measured at all."""
+    reliability: Share = 0.7
+    """Share of the variance at 60 s that is the speaker's (intraclass correlation)."""
+    trainability: Share = 0.8
+    source: str = ""
+
+    @field_validator("bands")
+    @classmethod
+    def _ordered(cls, bands: dict[Register, Points]) -> dict[Register, Points]:
+        for register, points in bands.items():
+            for side in (points[:3], points[3:]):
+                if len({point is None for point in side}) > 1:
+                    raise ValueError(f"{register}: a side of a band is given whole or not at all")
+            known = [point for point in points if point is not None]
+            if not known or known != sorted(set(known)):
+                raise ValueError(f"{register}: the points of a band ascend")
+        return bands
+
+
+class DimensionNorm(Model):
+    """A dimension as a weighted mean of measures."""
+
+    label: str
+    parts: dict[str, Share]
+
+    @field_validator("parts")
+    @classmethod
+    def _whole(cls, parts: dict[str, float]) -> dict[str, float]:
+        if abs(sum(parts.values()) - 1) > 1e-6:
+            raise ValueError("the weights of a dimension sum to 1")
+        return parts
+
+
+class UnknownPauses(Model):
+    """What is assumed of pauses when the recogniser writes no punctuation."""
+
+    share: Share
+    """How many of the pauses of unknown place fall inside a phrase, on average."""
+    error: Annotated[float, Field(ge=0)]
+    """Error of the mid-phrase rate that this adds, per minute."""
+
+
+class Norms(Model):
+    """The norms of one language."""
+
+    language: Language
+    source: str
+    least_seconds: Positive = 15.0
+    """Speech below which nothing is scored."""
+    least_words: Annotated[int, Field(ge=0)] = 40
+    full_seconds: Positive = 45.0
+    """Speech below which a score is provisional."""
+    least_voicing: Positive = 5.0
+    """Seconds of voiced sound that pitch needs."""
+    soft_minimum: Share = 0.2
+    """Weight of the worst part in a dimension."""
+    least_coverage: Share = 0.5
+    """Share of a dimension's weight that must be measured."""
+    syllables_per_nucleus: Positive = 1.0
+    """What a syllable nucleus found in the sound stands for."""
+    unknown_pauses: UnknownPauses
+    measures: dict[str, MeasureNorm]
+    dimensions: dict[Dimension, DimensionNorm]
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Norms":
+        for name, dimension in self.dimensions.items():
+            for part in dimension.parts:
+                if part not in self.measures or not self.measures[part].bands:
+                    raise ValueError(f"{name}: the part {part!r} has no band")
+        return self
