@@ -5,12 +5,13 @@ import { icon } from "./icons.js";
 import { language, t } from "./i18n.js";
 import { remember, settings } from "./settings.js";
 
+const THEMES = /** @type {const} */ (["auto", "light", "dark"]);
+
 /**
  * @param {string} hash where the page is
  * @param {() => Promise<void>} reload shows the view again, in another language
- * @param {() => void} dress draws the frame again
  */
-export function top(hash, reload, dress) {
+export function top(hash, reload) {
   /** @param {string} to @param {string} name @param {string} picture */
   const link = (to, name, picture) =>
     h(
@@ -28,21 +29,10 @@ export function top(hash, reload, dress) {
       link("#/", t("nav.exercises"), "chat"),
       link("#/history", t("nav.history"), "history"),
     ),
-    h(
-      "div",
-      { class: "looks" },
-      choice("theme", t("app.theme"), ["auto", "light", "dark"].map((name) => [
-        name, t(/** @type {import("./i18n.js").Key} */ (`theme.${name}`)),
-      ]), settings.theme, (theme) => {
-        remember({ theme: /** @type {"auto" | "light" | "dark"} */ (theme) });
-        dress();
-        /** @type {HTMLElement | null} */ (document.querySelector("select[name=theme]"))?.focus();
-      }),
-      choice("language", t("app.language"), [["fr", "Français"], ["en", "English"]], language(), (code) => {
+    choice("language", t("app.language"), [["fr", "FR"], ["en", "EN"]], language(), (code) => {
         remember({ language: code === "en" ? "en" : "fr" });
         void reload();
       }),
-    ),
   );
 }
 
@@ -60,10 +50,15 @@ function choice(name, label, options, value, chosen) {
 
 const mark = () => h("img", { src: "icon.svg", alt: "", width: 32, height: 32 });
 
-export const foot = () =>
+/** @param {() => void} dress draws the frame again */
+export const foot = (dress) =>
   h(
-    "p",
-    {},
-    t("app.ai"), " ",
-    h("a", { href: "#/about" }, t("nav.about")),
+    "div",
+    { class: "foot-inner" },
+    h("p", {}, t("app.ai"), " ", h("a", { href: "#/about" }, t("nav.about"))),
+    choice("theme", t("app.theme"), THEMES.map((name) => [name, t(`theme.${name}`)]), settings.theme, (theme) => {
+      remember({ theme: /** @type {"auto" | "light" | "dark"} */ (theme) });
+      dress();
+      /** @type {HTMLElement | null} */ (document.querySelector("select[name=theme]"))?.focus();
+    }),
   );

@@ -101,8 +101,8 @@ function dress() {
   else page.dataset.theme = settings.theme;
   const skip = part("skip");
   skip.textContent = t("app.skip");
-  part("top").replaceChildren(top(location.hash, show, dress));
-  part("foot").replaceChildren(foot());
+  part("top").replaceChildren(top(location.hash, show));
+  part("foot").replaceChildren(foot(dress));
 }
 
 part("skip").addEventListener("click", (event) => {

@@ -2,7 +2,7 @@
 
 import { h } from "../dom.js";
 import { drawn, icon } from "../icons.js";
-import { t } from "../i18n.js";
+import { number, t } from "../i18n.js";
 
 /** @typedef {import("../i18n.js").Key} Key */
 
@@ -10,11 +10,27 @@ import { t } from "../i18n.js";
 export const back = (href, text) =>
   h("p", { class: "back" }, h("a", { href }, icon("back"), text));
 
+/** Whether this machine draws emoji: a coloured one leaves coloured points. @returns {boolean} */
+function drawsEmoji() {
+  const canvas = h("canvas", { width: 16, height: 16 });
+  const pen = canvas.getContext("2d", { willReadFrequently: true });
+  if (!pen) return false;
+  pen.font = "14px sans-serif";
+  pen.fillText("\u{1F352}", 0, 13);
+  const { data } = pen.getImageData(0, 0, 16, 16);
+  return data.some((value, index) => index % 4 === 0 && Math.abs(value - data[index + 1]) > 60);
+}
+
+let coloured = /** @type {boolean | undefined} */ (undefined);
+
+/** Whether the name is an emoji, and can be shown. @param {string} name */
+const emoji = (name) => /\p{Extended_Pictographic}/u.test(name) && (coloured ??= drawsEmoji());
+
 /** A character's face: its emoji, or the first letter of its name.
  * @param {{name: string, avatar: string}} character */
 export function face(character) {
-  const emoji = /\p{Extended_Pictographic}/u.test(character.avatar) ? character.avatar : "";
-  return h("span", { class: "face", "aria-hidden": "true" }, emoji || character.name.slice(0, 1));
+  const text = emoji(character.avatar) ? character.avatar : character.name.slice(0, 1);
+  return h("span", { class: "face", "aria-hidden": "true" }, text);
 }
 
 /** An exercise's sign: its emoji, a drawing of that name, or the usual one. @param {string} name */
@@ -22,7 +38,7 @@ export const sign = (name) =>
   h(
     "span",
     { class: "sign", "aria-hidden": "true" },
-    /\p{Extended_Pictographic}/u.test(name) ? name : icon(drawn(name) ? name : "chat"),
+    emoji(name) ? name : icon(drawn(name) ? name : "chat"),
   );
 
 /** @param {string} dimension */
@@ -34,5 +50,5 @@ export const facts = (exercise) =>
     "ul",
     { class: "facts" },
     h("li", {}, icon("chart"), t(/** @type {Key} */ (`difficulty.${exercise.difficulty}`))),
-    h("li", {}, icon("clock"), t("exercises.minutes", { n: exercise.duration_minutes })),
+    h("li", {}, icon("clock"), t("exercises.minutes", { n: number(exercise.duration_minutes) })),
   );

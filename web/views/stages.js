@@ -97,8 +97,9 @@ export function byEar(name, model) {
         h(
           "button",
           { "data-testid": "download-model", onclick: () => void start(now) },
-          icon("download"), t("ear.get", { title: now.title, size: size(now.size) }),
+          icon("download"), t("ear.get", { size: size(now.size) }),
         ),
+        h("small", {}, now.title),
       );
     }
   }

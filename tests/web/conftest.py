@@ -1,0 +1,398 @@
+"""A real Chromium, and a server that stands in for ours with a conversation from a script.
+
+The stand-in serves the page as the real server does, content security policy included, and notes
+everything that the page sends, so that a test can say what it should have been.
+"""
+
+import asyncio
+import json
+import math
+import shutil
+import struct
+import threading
+import time
+import wave
+from array import array
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import WSMsgType, web
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from eloquence.protocol import INPUT_RATE, OUTPUT_RATE
+
+WEB = Path(__file__).resolve().parents[2] / "web"
+POLICY = (
+    "default-src 'self'; connect-src 'self' ws: wss:; style-src 'self'; script-src 'self'; "
+    "img-src 'self' data:; media-src 'self' blob:; worker-src 'self'"
+)
+Message = dict[str, Any]
+
+
+def tone(seconds: float, rate: int = OUTPUT_RATE, hertz: float = 330.0) -> bytes:
+    """PCM16 of a sine at half of full scale."""
+    count = int(seconds * rate)
+    samples = (round(16_000 * math.sin(2 * math.pi * hertz * i / rate)) for i in range(count))
+    return array("h", samples).tobytes()
+
+
+class Talk:
+    """One conversation as the stand-in sees it."""
+
+    def __init__(self, socket: web.WebSocketResponse, hello: Message) -> None:
+        self.socket = socket
+        self.hello = hello
+        self.messages: list[tuple[float, Message]] = []
+        self.frames: list[tuple[float, bytes]] = []
+        self._news = asyncio.Event()
+
+    def note(self, item: Message | bytes) -> None:
+        if isinstance(item, bytes):
+            self.frames.append((time.monotonic(), item))
+        else:
+            self.messages.append((time.monotonic(), item))
+        self._news.set()
+
+    async def send(self, type_: str, **fields: Any) -> None:
+        await self.socket.send_json({"type": type_, **fields})
+
+    async def ready(self, **fields: Any) -> None:
+        stage = {"provider": "script", "detail": "", "mend": "", "model": "", "leaves_machine": ""}
+        await self.send(
+            "ready",
+            **{
+                "session": "s-20261121-1", "character": "Marie", "title": "Conversation libre",
+                "duration": 300.0, "patience": 2.5, "by_ear": False,
+                "stages": {"stt": stage, "llm": stage, "tts": stage}, **fields,
+            },
+        )  # fmt: skip
+
+    async def sound(self, segment: int, pcm: bytes, chunk: int = 4800) -> None:
+        for at in range(0, len(pcm), chunk):
+            await self.socket.send_bytes(struct.pack("<I", segment) + pcm[at : at + chunk])
+
+    async def speak(self, segment: int, seconds: float) -> None:
+        """A whole segment of tone, sent as fast as it goes."""
+        await self.send("state", state="speaking")
+        await self.send("segment_start", segment=segment)
+        await self.sound(segment, tone(seconds))
+        await self.send("segment_end", segment=segment, duration=seconds)
+
+    async def say(self, speaker: str, text: str, **fields: Any) -> None:
+        await self.send(
+            "caption",
+            **{"id": f"{speaker}-{text[:12]}", "speaker": speaker, "text": text, "final": True}
+            | {"interrupted": False}
+            | fields,
+        )
+
+    async def wait(self, type_: str, **fields: Any) -> tuple[float, Message]:
+        """The first message of that type with these fields, when it has come."""
+        async with asyncio.timeout(15):
+            while True:
+                for at, message in self.messages:
+                    if message["type"] == type_ and fields.items() <= message.items():
+                        return at, message
+                self._news.clear()
+                await self._news.wait()
+
+    async def hear(self, count: int) -> None:
+        """Returns when so many frames of the learner's voice have come."""
+        async with asyncio.timeout(20):
+            while len(self.frames) < count:
+                self._news.clear()
+                await self._news.wait()
+
+    async def end(self) -> None:
+        await self.send("ended", session="s-20261121-1", status="complete", reason="learner")
+
+
+Script = Callable[[Talk], Awaitable[None]]
+
+
+async def until_end(talk: Talk) -> None:
+    """The shortest conversation: it listens until the learner ends it."""
+    await talk.ready()
+    await talk.send("state", state="listening")
+    await talk.wait("end")
+    await talk.end()
+
+
+def exercise(language: str, id_: str, title: str, **fields: Any) -> Message:
+    french = language == "fr"
+    return {
+        "id": id_, "title": title,
+        "description": "Parlez de ce qui vous plaît, comme avec une amie."
+        if french else "Talk about whatever you like, as with a friend.",
+        "goal": "Raconter un moment de votre semaine, sans notes, pendant cinq minutes."
+        if french else "Tell a moment of your week, without notes, for five minutes.",
+        "icon": "💬", "difficulty": "beginner", "duration_minutes": 5,
+        "character": {
+            "id": "marie_coach", "name": "Marie",
+            "role": "Coach vocale" if french else "Voice coach",
+            "description": "Bienveillante et encourageante, elle aide à trouver ses mots."
+            if french else "Kind and encouraging, she helps you find your words.",
+            "avatar": "👩‍🏫",
+        },
+        "dimensions": ["fluency", "clarity", "engagement"],
+        "patience": {"minimum": 0.6, "maximum": 3.0},
+        "tips": ["Prenez le temps de respirer avant de répondre.", "Un silence n’est pas une faute."]
+        if french else ["Take a breath before you answer.", "Silence is not a mistake."],
+        "scenarios": [{"id": "free", "title": "Libre" if french else "Free", "description": ""}],
+        **fields,
+    }  # fmt: skip
+
+
+def exercises(language: str) -> list[Message]:
+    french = language == "fr"
+    return [
+        exercise(language, "conversation_libre_marie", "Conversation libre avec Marie" if french else "Free talk with Marie"),
+        exercise(
+            language, "entretien", "Entretien d’embauche" if french else "Job interview",
+            icon="💼", difficulty="intermediate", duration_minutes=12,
+            character={"id": "thomas", "name": "Thomas", "role": "Recruteur", "description": "Exigeant et juste.", "avatar": ""},
+            scenarios=[
+                {"id": "first", "title": "Premier contact", "description": "Dix minutes avec le recruteur."},
+                {"id": "panel", "title": "Devant trois personnes", "description": ""},
+            ],
+        ),
+        exercise(language, "pitch", "Pitch d’une minute" if french else "One-minute pitch", icon="target", difficulty="advanced", duration_minutes=2.5),
+    ]  # fmt: skip
+
+
+class StandIn:
+    """The server, in a thread of its own. Attributes may be set between two visits."""
+
+    def __init__(self) -> None:
+        self.script: Script = until_end
+        self.talks: list[Talk] = []
+        self.failures: list[BaseException] = []
+        self.by_ear = False
+        self.download = "absent"
+        self.received = 0
+        self.unready = ""
+        self.deleted: list[str] = []
+        self.report: Message = json.loads(
+            (Path(__file__).parent / "report.json").read_text(encoding="utf-8")
+        )
+        self.wav = b""
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+        self._runner = web.AppRunner(self._app())
+        self.port = asyncio.run_coroutine_threadsafe(self._open(), self._loop).result(10)
+
+    @property
+    def address(self) -> str:
+        return f"http://localhost:{self.port}/"
+
+    async def _open(self) -> int:
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0, shutdown_timeout=1)
+        await site.start()
+        return int(self._runner.addresses[0][1])
+
+    def close(self) -> None:
+        asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    def _app(self) -> web.Application:
+        app = web.Application(middlewares=[self._policy])
+        api = "/api/v1"
+        app.add_routes(
+            [
+                web.get(f"{api}/status", self._status),
+                web.get(f"{api}/exercises", self._exercises),
+                web.get(f"{api}/talk", self._talk),
+                web.get(f"{api}/sessions", self._sessions),
+                web.get(f"{api}/sessions/{{id}}/report", self._report),
+                web.get(f"{api}/sessions/{{id}}/audio/{{name}}", self._audio),
+                web.delete(f"{api}/sessions/{{id}}", self._delete),
+                web.get(f"{api}/models", self._models),
+                web.post(f"{api}/models/{{name}}", self._start_download),
+                web.get("/", self._page),
+                web.static("/", WEB),
+            ]
+        )
+        return app
+
+    @web.middleware
+    async def _policy(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        response: web.StreamResponse = await handler(request)
+        if not response.prepared:
+            response.headers["Content-Security-Policy"] = POLICY
+        return response
+
+    async def _page(self, request: web.Request) -> web.StreamResponse:
+        return web.FileResponse(WEB / "index.html")
+
+    async def _status(self, request: web.Request) -> web.Response:
+        def stage(provider: str, detail: str, **fields: Any) -> Message:
+            return {
+                "provider": provider, "ready": True, "detail": detail, "mend": "", "model": "",
+                "leaves_machine": "", "by_ear": False, **fields,
+            }  # fmt: skip
+
+        heard = (
+            stage("none", "Sans reconnaissance des mots.", by_ear=True)
+            if self.by_ear
+            else stage("vosk", "Reconnaissance en direct.", model="vosk-model-small-fr-0.22")
+        )
+        stages = {
+            "stt": heard,
+            "llm": stage("openai", "Mistral, par Scaleway.", model="mistral-small", leaves_machine="api.scaleway.ai"),
+            "tts": stage("espeak", "Voix de synthèse."),
+        }  # fmt: skip
+        if self.unready:
+            stages["tts"] |= {"ready": False, "detail": "Pas de voix.", "mend": self.unready}
+        return web.json_response(
+            {
+                "version": "0.1.0", "language": "fr", "capacity": {"live": 0, "most": 12},
+                "stages": {"fr": stages, "en": stages}, "problems": [],
+            }
+        )  # fmt: skip
+
+    async def _exercises(self, request: web.Request) -> web.Response:
+        return web.json_response(exercises(request.query.get("language", "fr")))
+
+    async def _sessions(self, request: web.Request) -> web.Response:
+        found = [
+            {
+                "id": f"s-20261121-{n}", "exercise": "conversation_libre_marie",
+                "title": "Conversation libre avec Marie", "character": "Marie", "language": "fr",
+                "started_at": 1_795_255_200.0 - 86_400 * n, "duration": 184.0 + 31 * n,
+                "status": ["complete", "interrupted"][n % 2], "reason": "learner",
+                "audio": ["mix"] if n == 1 else [],
+            }
+            for n in (1, 2, 3)
+        ]  # fmt: skip
+        return web.json_response([one for one in found if one["id"] not in self.deleted])
+
+    async def _report(self, request: web.Request) -> web.Response:
+        if request.match_info["id"] == "unknown":
+            problem = {
+                "type": "about:blank", "title": "Session introuvable", "status": 404,
+                "detail": "Aucune session gardée ne porte ce nom.", "code": "session_not_found",
+                "mend": "Elle a peut-être été effacée.",
+            }  # fmt: skip
+            return web.Response(
+                status=404, text=json.dumps(problem), content_type="application/problem+json"
+            )
+        return web.json_response(self.report)
+
+    async def _audio(self, request: web.Request) -> web.Response:
+        return web.Response(body=self.wav, content_type="audio/wav", headers={"Accept-Ranges": "none"})
+
+    async def _delete(self, request: web.Request) -> web.Response:
+        self.deleted.append(request.match_info["id"])
+        return web.Response(status=204)
+
+    async def _models(self, request: web.Request) -> web.Response:
+        if self.download == "downloading":
+            self.received += 20_000_000
+            if self.received >= 41_000_000:
+                self.download = "installed"
+        message = "models.example: connexion refusée." if self.download == "failed" else ""
+        model = {
+            "name": "vosk-small-fr", "language": "fr", "stage": "stt", "size": 41_000_000,
+            "title": "Vosk, petit modèle français", "installed": self.download == "installed",
+            "state": self.download, "received": self.received, "total": 41_000_000,
+            "message": message,
+        }  # fmt: skip
+        return web.json_response([model])
+
+    async def _start_download(self, request: web.Request) -> web.Response:
+        self.download = "downloading"
+        return web.json_response({}, status=202)
+
+    async def _talk(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(max_msg_size=65_536)
+        await socket.prepare(request)
+        talk = Talk(socket, await socket.receive_json())
+        self.talks.append(talk)
+        script = asyncio.ensure_future(self._run(talk))
+        async for message in socket:
+            talk.note(message.json() if message.type is WSMsgType.TEXT else message.data)
+        script.cancel()
+        await asyncio.gather(script, return_exceptions=True)
+        return socket
+
+    async def _run(self, talk: Talk) -> None:
+        try:
+            await self.script(talk)
+        except Exception as error:
+            self.failures.append(error)
+            raise
+
+
+@pytest.fixture
+def server() -> Iterator[StandIn]:
+    stand_in = StandIn()
+    yield stand_in
+    stand_in.close()
+    assert stand_in.failures == []
+
+
+@pytest.fixture(scope="session")
+def voice(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the browser takes for its microphone: a second of silence, then bursts of tone."""
+    path = tmp_path_factory.mktemp("voice") / "voice.wav"
+    quiet = bytes(2 * INPUT_RATE)
+    burst = tone(0.5, INPUT_RATE, 220.0) + bytes(INPUT_RATE // 2)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(INPUT_RATE)
+        file.writeframes(quiet + burst * 60)
+    return path
+
+
+@pytest.fixture(scope="session")
+def browser(voice: Path) -> Iterator[Browser]:
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(
+            executable_path=chromium,
+            args=[
+                "--no-sandbox",
+                "--use-fake-device-for-media-stream",
+                "--use-fake-ui-for-media-stream",
+                f"--use-file-for-fake-audio-capture={voice}",
+                "--autoplay-policy=no-user-gesture-required",
+                "--disable-background-networking",
+            ],
+        )
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def context(browser: Browser, server: StandIn) -> Iterator[BrowserContext]:
+    opened = browser.new_context(
+        base_url=server.address, locale="fr-FR", viewport={"width": 390, "height": 844}
+    )
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
+    """A page whose errors, and refusals by its own security policy, fail the test."""
+    opened = context.new_page()
+    opened.set_default_timeout(10_000)
+    errors: list[str] = []
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.on(
+        "console",
+        lambda line: errors.append(line.text)
+        if line.type in {"error", "warning"} and "status of 404" not in line.text
+        else None,
+    )
+    yield opened
+    assert errors == []
