@@ -7,6 +7,7 @@ from eloquence.coaching.report import Report
 from eloquence.errors import ConfigurationError, StorageError
 
 PAGE, STYLE, SCRIPT = "standalone.html", "report.css", "report.js"
+NO_AUDIO = 'data-audio=""'
 
 MOST_AUDIO = 30 * 1024 * 1024
 
@@ -36,12 +37,12 @@ def report_html(report: Report, web: Path, audio: bytes | None) -> str:
     # A `<` in the data could otherwise end the script that carries it.
     data = report.model_dump_json().replace("<", "\\u003c")
     parts = {
-        "<!--STYLE-->": f"<style>\n{_read(web, STYLE)}</style>",
-        "<!--DATA-->": f'<script type="application/json" id="report">{data}</script>',
+        "<!--STYLE-->": _read(web, STYLE),
+        "<!--DATA-->": data,
         "<!--SCRIPT-->": _read(web, SCRIPT),
     }
     if audio is not None:
-        page = page.replace("<main", f'<main data-audio="{_data_uri(audio)}"', 1)
+        parts[NO_AUDIO] = f'data-audio="{_data_uri(audio)}"'
     # Cut at the markers of the page alone: what is put in may hold the same letters.
     return _filled(page, parts)
 
