@@ -80,9 +80,10 @@ def check(
     path: Annotated[Path | None, typer.Argument(help=WHAT_TO_CHECK)] = None,
 ) -> None:
     """Check content files: print every problem with its line and mend, and exit with 3."""
+    from eloquence.config import load
     from eloquence.storage import content
 
-    library = library_of()
+    library = content.load(load().content)
     found = library.problems if path is None else content.problems(path, library)
     for problem in found:
         typer.echo(problem.message)

@@ -33,13 +33,10 @@ if TYPE_CHECKING:
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 SHIPPED = Path(__file__).resolve().parent.parent / "content"
 MAX_BYTES = 256 * 1024
-KINDS: Mapping[str, type[Exercise] | type[Character]] = {
-    "exercises": Exercise,
-    "characters": Character,
-}
 
 _log = logging.getLogger(__name__)
 M = TypeVar("M", bound=BaseModel)
+C = TypeVar("C", Exercise, Character)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +135,16 @@ class Library:
     @cached_property
     def problems(self) -> tuple[ContentError, ...]:
         """Everything that is wrong in the files, in the order in which they are read."""
-        return tuple(error for name in LANGUAGES for error in self._shelf(name).problems)
+        absent = (
+            ContentError(
+                f"{folder}: there is no such folder of content.",
+                mend="Make it, or correct ELOQUENCE_CONTENT.",
+            )
+            for folder in self.folders
+            if not folder.is_dir()
+        )
+        found = (error for name in LANGUAGES for error in self._shelf(name).problems)
+        return (*absent, *found)
 
     def _shelf(self, language: Language) -> "_Shelf":
         if language not in self._shelves:
@@ -225,21 +231,17 @@ def problems(path: Path, library: Library) -> tuple[ContentError, ...]:
     a problem too: the author meant another one.
     """
     if path.is_dir():
-        checked = Library((*library.folders, path))
-        own = [
-            error
-            for language in LANGUAGES
-            for error in checked._shelf(language).problems
-            if error.message.startswith(str(path))
-        ]
-        if not own and not any(path.glob("*/*/*.yaml")):
+        if not any(path.glob("*/*/*.yaml")):
             return (
                 ContentError(
                     f"{path}: there is no content in this folder.",
                     mend="It holds fr/exercises/*.yaml, fr/characters/*.yaml, and the same for en.",
                 ),
             )
-        return tuple(own)
+        others = tuple(each for each in library.folders if each.resolve() != path.resolve())
+        elsewhere = set(map(str, Library(others).problems))
+        checked = Library((*others, path)).problems
+        return tuple(error for error in checked if str(error) not in elsewhere)
     try:
         source = document(path)
     except ContentError as error:
@@ -256,43 +258,43 @@ def problems(path: Path, library: Library) -> tuple[ContentError, ...]:
 
 def _shelf(folders: Sequence[Path], language: Language) -> _Shelf:
     shelf = _Shelf()
-    sources: dict[str, Document] = {}
     for folder in folders:
-        for kind, model in KINDS.items():
-            seen: dict[str, Path] = {}
-            for path in sorted((folder / language / kind).glob("*.yaml")):
-                try:
-                    source = document(path)
-                    faults = list(_faults(source, model))
-                    if faults:
-                        shelf.problems.extend(faults)
-                        continue
-                    value = validated(source, model)
-                except ContentError as error:
-                    shelf.problems.append(error)
-                    continue
-                if value.id in seen:
-                    shelf.problems.append(
-                        _wrong(
-                            path,
-                            source.line(["id"]),
-                            f"the id {value.id!r} is taken by {seen[value.id].name}.",
-                            "Give one of the two another id.",
-                        )
-                    )
-                    continue
-                seen[value.id] = path
-                if isinstance(value, Exercise):
-                    shelf.exercises[value.id] = value
-                    sources[value.id] = source
-                else:
-                    shelf.characters[value.id] = value
-    for exercise in list(shelf.exercises.values()):
-        strangers = list(_stranger(sources[exercise.id], exercise, set(shelf.characters)))
-        if strangers:
+        characters = _read(folder / language / "characters", Character, shelf)
+        shelf.characters.update({value.id: value for _, value in characters})
+        for source, exercise in _read(folder / language / "exercises", Exercise, shelf):
+            strangers = list(_stranger(source, exercise, set(shelf.characters)))
             shelf.problems.extend(strangers)
-            del shelf.exercises[exercise.id]
+            if not strangers:
+                shelf.exercises[exercise.id] = exercise
     return shelf
+
+
+def _read(folder: Path, model: type[C], shelf: _Shelf) -> list[tuple[Document, C]]:
+    """The right files of one folder; what is wrong with the others goes to the shelf."""
+    found: dict[str, tuple[Document, C]] = {}
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            source = document(path)
+        except ContentError as error:
+            shelf.problems.append(error)
+            continue
+        faults = list(_faults(source, model))
+        if faults:
+            shelf.problems.extend(faults)
+            continue
+        value = validated(source, model)
+        if value.id in found:
+            shelf.problems.append(
+                _wrong(
+                    path,
+                    source.line(["id"]),
+                    f"the id {value.id!r} is taken by {found[value.id][0].path.name}.",
+                    "Give one of the two another id.",
+                )
+            )
+            continue
+        found[value.id] = (source, value)
+    return list(found.values())
 
 
 def _faults(source: Document, model: type[Exercise] | type[Character]) -> Iterator[ContentError]:
@@ -308,8 +310,23 @@ def _faults(source: Document, model: type[Exercise] | type[Character]) -> Iterat
     try:
         model.model_validate(source.values)
     except ValidationError as error:
-        for detail in error.errors(include_url=False):
+        for detail in _causes(model, error.errors(include_url=False)):
             yield _fault(source, model, detail)
+
+
+def _causes(model: type[BaseModel], details: Sequence[ErrorDetails]) -> Iterator[ErrorDetails]:
+    """The details without those that only follow from another one."""
+    meant = set()
+    for detail in details:
+        *parent, key = detail["loc"] or ("",)
+        if detail["type"] == "extra_forbidden":
+            meant.add((*parent, _nearest(str(key), _keys(model, parent))))
+    for detail in details:
+        misspelt = detail["type"] == "missing" and detail["loc"] in meant
+        # A list whose items are wrong is also reported as empty.
+        emptied = detail["type"] == "too_short" and len(detail["input"]) > 0
+        if not misspelt and not emptied:
+            yield detail
 
 
 def _stranger(source: Document, exercise: Exercise, known: set[str]) -> Iterator[ContentError]:
@@ -367,10 +384,14 @@ def _wrong(path: Path, line: int, cause: str, mend: str) -> ContentError:
     return ContentError(f"{path}, line {line}: {cause}", mend=mend)
 
 
+def _nearest(given: str, known: Sequence[str]) -> str | None:
+    return next(iter(difflib.get_close_matches(given, known, n=1, cutoff=0.5)), None)
+
+
 def _suggestion(given: str, known: Sequence[str], label: str = "Keys") -> str:
-    nearest = difflib.get_close_matches(given, known, n=1, cutoff=0.5)
+    nearest = _nearest(given, known)
     listed = f"{label}: {', '.join(known)}."
-    return f"Did you mean {nearest[0]!r}? {listed}" if nearest else listed
+    return listed if nearest is None else f"Did you mean {nearest!r}? {listed}"
 
 
 def _folder(path: Path) -> str:
