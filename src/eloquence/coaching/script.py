@@ -302,7 +302,8 @@ _CUES: dict[Language, _Cues] = {
 def _plain(text: str) -> str:
     """Lower case, no accent, words apart by one space: what recognisers agree on."""
     letters = unicodedata.normalize("NFD", text.casefold().replace("œ", "oe"))
-    return " ".join(re.findall(r"[a-z0-9]+", "".join(c for c in letters if c.isascii())))
+    bare = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    return " ".join(re.findall(r"[^\W_]+", bare))
 
 
 def _holds(plain: str, phrases: Iterable[str]) -> bool:
