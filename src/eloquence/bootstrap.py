@@ -24,11 +24,12 @@ from eloquence.delivery import sound
 from eloquence.errors import (
     AgentCreationError,
     CapacityError,
+    ConnectionLostError,
     ContentError,
     DependencyNotFoundError,
     EloquenceError,
 )
-from eloquence.protocol import INPUT_RATE, Hello, StageStatus
+from eloquence.protocol import INPUT_RATE, Ended, Failure, Hello, StageStatus
 from eloquence.registry import STAGES, Choice, Stage
 from eloquence.storage import content, export
 from eloquence.storage.recordings import Recorder
@@ -37,6 +38,7 @@ from eloquence.storage.sessions import SqlSessionStore, open_store
 if TYPE_CHECKING:
     from eloquence.conversation.stages import Resources
     from eloquence.conversation.transport import Transport
+    from eloquence.transports.websocket import Socket
 
 log = logging.getLogger("eloquence")
 
@@ -113,6 +115,39 @@ class Eloquence:
             if self.live == 0:
                 # A conversation leaves many cycles; collecting them here costs nobody a word.
                 gc.collect()
+
+    async def serve(self, socket: "Socket") -> None:
+        """Holds the conversation that a client asks for over its socket, and tells it the end.
+
+        Errors are told to the client, never raised.
+        """
+        from eloquence.transports.websocket import WebSocketTransport
+
+        async with WebSocketTransport(socket) as transport:
+            try:
+                session_id, end = await self.converse(await transport.hello(), transport)
+            except ConnectionLostError:
+                return
+            except EloquenceError as error:
+                log.info("a conversation was refused or failed: %s", error.code)
+                failure = Failure(
+                    code=error.code,
+                    message=error.message,
+                    mend=error.mend,
+                    retryable=error.retryable,
+                )
+                transport.send(failure)
+            except Exception:
+                log.exception("a conversation failed")
+                transport.send(
+                    Failure(
+                        code="internal",
+                        message="The conversation failed.",
+                        mend="What was said until here is kept; the log says more.",
+                    )
+                )
+            else:
+                transport.send(Ended(session=session_id, status=end.status, reason=end.reason))
 
     async def converse(self, hello: Hello, transport: "Transport") -> tuple[str, SessionEnd]:
         """Holds one conversation over the transport; returns its id and how it ended.

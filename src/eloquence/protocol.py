@@ -84,7 +84,7 @@ class Press(Message):
 
 
 class Release(Message):
-    """Push-to-talk: the learner has finished talking."""
+    """The learner has finished talking: push-to-talk, or « J’ai fini » at any time."""
 
     type: Literal["release"] = "release"
 

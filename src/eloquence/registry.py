@@ -6,7 +6,7 @@ names imports nothing; choosing one imports exactly one.
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal
@@ -44,6 +44,7 @@ class Provider:
     `eloquence.conversation.stages` for the context). `check(options, language)` must be quick and
     must not touch the network. `environment` maps an option to the variables that also set it,
     first found wins. `languages` is empty when the provider takes any language.
+    `probe(options, language)` asks the vendor itself, over the network, whether all is well.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Provider:
     check: Callable[[Any, str], Readiness]
     languages: frozenset[str] = frozenset()
     environment: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    probe: Callable[[Any, str], Awaitable[Readiness]] | None = None
 
     def parse(
         self, given: Mapping[str, object], environment: Mapping[str, str] | None = None
@@ -90,6 +92,63 @@ def provider(stage: Stage, name: str) -> Provider:
         f"There is no {stage} provider named {name!r}.",
         mend=f"Installed: {', '.join(names(stage)) or 'none'}.",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which provider serves a stage for a language, with its options and what it says of itself.
+
+    `automatic` tells that nobody named it.
+    """
+
+    provider: Provider
+    options: BaseModel
+    readiness: Readiness
+    automatic: bool
+
+
+def choose(
+    stage: Stage,
+    wanted: str,
+    options: Mapping[str, object],
+    language: str,
+    order: Sequence[str],
+) -> Choice:
+    """The provider `wanted`, or with `auto` the first of `order` that is ready, else the last.
+
+    A provider that was named is never replaced: when it is not ready, its readiness says why.
+    Raises ProviderNotFoundError, DependencyNotFoundError, ConfigurationError.
+    """
+    if wanted != "auto":
+        return _choice(stage, wanted, options, language, automatic=False)
+    found: Choice | None = None
+    for name in order:
+        try:
+            found = _choice(stage, name, options, language, automatic=True)
+        except (ProviderNotFoundError, DependencyNotFoundError, ConfigurationError):
+            if name == order[-1] and found is None:
+                raise
+            continue
+        if found.readiness.ready:
+            return found
+    assert found is not None
+    return found
+
+
+def _choice(
+    stage: Stage, name: str, options: Mapping[str, object], language: str, *, automatic: bool
+) -> Choice:
+    found = provider(stage, name)
+    parsed = found.parse(options)
+    if found.languages and language not in found.languages:
+        readiness = Readiness(
+            ready=False,
+            detail=f"Provider {name!r} does not speak {language!r}.",
+            mend=f"It knows: {', '.join(sorted(found.languages))}.",
+        )
+    else:
+        readiness = found.check(parsed, language)
+    return Choice(found, parsed, readiness, automatic)
 
 
 def _points(stage: Stage) -> tuple[EntryPoint, ...]:

@@ -15,8 +15,8 @@ from eloquence.delivery.sound import Sound
 from eloquence.delivery.words import Word
 
 Speaker = Literal["learner", "character"]
-Status = Literal["live", "complete", "interrupted", "failed"]
-"""`complete`: ended by the learner or the script. `interrupted`: the connection or the process
+Status = Literal["complete", "interrupted", "failed"]
+"""How a session ended. `complete`: ended by the learner or the script. `interrupted`: the connection or the process
 ended it. `failed`: a stage or the machine did. A reason always goes with the last two."""
 
 

@@ -14,6 +14,8 @@ import numpy as np
 from livekit.agents import (
     AgentSession,
     AgentStateChangedEvent,
+    APIConnectionError,
+    APITimeoutError,
     CloseEvent,
     CloseReason,
     ConversationItemAddedEvent,
@@ -31,7 +33,7 @@ from numpy.typing import NDArray
 
 from eloquence import protocol
 from eloquence.coaching.character import Character
-from eloquence.coaching.exercise import Exercise, Patience, Scenario
+from eloquence.coaching.exercise import Exercise, Scenario
 from eloquence.coaching.lines import Lines
 from eloquence.coaching.prompt import instructions
 from eloquence.coaching.session import (
@@ -50,13 +52,14 @@ from eloquence.conversation.transport import Transport
 from eloquence.conversation.turn_taking import (
     SILENCE,
     end_of_turn,
+    endpointing,
     patience_with,
     turn_handling,
     voice_activity,
 )
 from eloquence.conversation.utterance import Utterance
 from eloquence.delivery.sound import Sound
-from eloquence.errors import RemoteProtocolError, StorageError
+from eloquence.errors import Cause, RemoteProtocolError, StorageError
 
 log = logging.getLogger("eloquence.conversation")
 
@@ -69,6 +72,8 @@ _GRACE = 8.0
 """Seconds of silence after the planned time, then the character closes by itself."""
 _MARGIN = 0.3
 """Seconds of sound kept on both sides of a turn when it is measured."""
+_TRIES = 3
+"""Answers in a row that may fail before the conversation is given up."""
 _LLM = APIConnectOptions(max_retry=1, retry_interval=0.3, timeout=10.0)
 _STT = APIConnectOptions(max_retry=2, retry_interval=0.5, timeout=10.0)
 _TTS = APIConnectOptions(max_retry=1, retry_interval=0.3, timeout=10.0)
@@ -130,7 +135,7 @@ class Plan:
 class _Clock:
     """The exercise's own time: stands still while the conversation is paused."""
 
-    began: float = field(default_factory=time.monotonic)
+    began: float = field(default_factory=lambda: time.monotonic())
     paused_at: float | None = None
     paused_for: float = 0.0
 
@@ -172,6 +177,10 @@ class Conversation:
         self._nudged = 0
         self._apologies = itertools.cycle(plan.lines.no_answer)
         self._closing_line: str | None = None
+        self._unanswered = 0
+        self._hopeless = False
+        self._apology = ""
+        self._apology_owed = False
         self._failed_stage: Literal["stt", "llm", "tts"] | None = None
         self._coach = Coach(
             instructions=instructions(plan.character, plan.exercise, plan.scenario),
@@ -251,7 +260,6 @@ class Conversation:
     async def _start(self) -> None:
         plan, engine = self._plan, self._engine
         engine.on("user_state_changed", self._on_user_state)
-        engine.on("agent_state_changed", self._on_agent_state)
         engine.on("user_input_transcribed", self._on_transcript)
         engine.on("conversation_item_added", self._on_item)
         engine.on("error", self._on_error)
@@ -277,6 +285,7 @@ class Conversation:
                 stages=plan.statuses,
             )
         )
+        engine.on("agent_state_changed", self._on_agent_state)
         engine.say(plan.scenario.prompts.initial)
 
     async def _stop(self) -> None:
@@ -317,17 +326,23 @@ class Conversation:
                 self._transport.send(protocol.StateChanged(state="listening"))
             case protocol.SetPatience(seconds=seconds):
                 self._patience = patience_with(seconds, self._plan.exercise.patience)
-                engine.update_options(endpointing_opts=_endpointing(self._patience))
+                engine.update_options(
+                    endpointing_opts=endpointing(self._patience, push_to_talk=self._push_to_talk)
+                )
             case protocol.SetPushToTalk(on=on):
                 self._push_to_talk = on
-                engine.update_options(turn_detection="manual" if on else end_of_turn())
+                engine.update_options(
+                    turn_detection="manual" if on else end_of_turn(),
+                    endpointing_opts=endpointing(self._patience, push_to_talk=on),
+                )
                 engine.input.set_audio_enabled(not on)
             case protocol.Press() if self._push_to_talk:
                 engine.interrupt()
                 engine.clear_user_turn()
                 engine.input.set_audio_enabled(True)
-            case protocol.Release() if self._push_to_talk:
-                engine.input.set_audio_enabled(False)
+            case protocol.Release():
+                if self._push_to_talk:
+                    engine.input.set_audio_enabled(False)
                 engine.commit_user_turn(transcript_timeout=2.0, stt_flush_duration=0.6)
             case protocol.Hello():
                 raise RemoteProtocolError("A second hello came in one conversation.")
@@ -421,6 +436,8 @@ class Conversation:
 
     def _note_learner_turn(self, item: llm.ChatMessage) -> None:
         text, words, voice = self._listening.take()
+        if not (text or words or voice):
+            return
         metrics = item.metrics or {}
         now = self._tape.at(time.time())
         start = min([v[0] for v in voice] + [w.start for w in words[:1]], default=now)
@@ -446,6 +463,8 @@ class Conversation:
         )
         self._caption += 1
         self._heard_text = ""
+        if self._apology_owed:
+            asyncio.get_running_loop().call_soon(self._apologise)
 
     def _note_character_turn(self, item: llm.ChatMessage) -> None:
         metrics = item.metrics or {}
@@ -461,7 +480,7 @@ class Conversation:
             speaker="character",
             start=round(start, 3),
             end=round(max(start, self._tape.at(time.time())), 3),
-            text=item.text_content or "",
+            text=(item.text_content or "").strip(),
             interrupted=item.interrupted,
             latency=Latency(
                 llm=_rounded(metrics.get("llm_node_ttft")),
@@ -480,6 +499,10 @@ class Conversation:
             )
         )
         self._quiet_since = time.monotonic()
+        if turn.text != self._apology:
+            self._unanswered = 0
+        elif self._hopeless:
+            self._finish("failed", "llm")
         if self._closing_line is not None:
             self._finish("complete", "duration")
         elif getattr(self._plan.stages.llm, "finished", False):
@@ -495,9 +518,21 @@ class Conversation:
         cause = getattr(error, "error", None)
         log.error("stage %s failed: %s", stage, type(cause).__name__)
         self._failed_stage = stage
-        self._transport.send(protocol.Notice(code=f"{stage}_failed", message=_told(cause)))
+        self._transport.send(protocol.Notice(code=f"{stage}_{_cause(cause)}", message=_told(cause)))
         if stage == "llm":
-            self._engine.say(next(self._apologies), add_to_chat_ctx=False)
+            self._unanswered += 1
+            self._hopeless = _cause(cause) == "authentication" or self._unanswered >= _TRIES
+            # An answer is tried before the turn is surely over; said now, the apology would be
+            # cut off by the turn's end.
+            if self._listening.pending:
+                self._apology_owed = True
+            else:
+                self._apologise()
+
+    def _apologise(self) -> None:
+        self._apology_owed = False
+        self._apology = next(self._apologies)
+        self._engine.say(self._apology)
 
     def _on_close(self, event: CloseEvent) -> None:
         if event.reason == CloseReason.ERROR:
@@ -590,10 +625,6 @@ class Conversation:
         return f"l{self._caption}"
 
 
-def _endpointing(patience: Patience) -> Any:
-    return {"min_delay": patience.minimum, "max_delay": patience.maximum}
-
-
 def _rounded(seconds: float | None) -> float | None:
     return None if seconds is None else round(max(0.0, seconds), 4)
 
@@ -606,11 +637,27 @@ def _stage_of(error: object) -> Literal["stt", "llm", "tts"] | None:
     return None
 
 
-def _told(cause: object) -> str:
-    """What the learner is told of a failed stage: its kind, never what was said."""
-    status = getattr(cause, "status_code", None)
+def _cause(error: object) -> Cause:
+    status = getattr(error, "status_code", None)
     if status in (401, 403):
-        return "The service refused the key."
+        return "authentication"
     if status == 429:
-        return "The service refuses more requests for now."
-    return "The service does not answer."
+        return "rate_limit"
+    if isinstance(error, APITimeoutError):
+        return "timeout"
+    if isinstance(error, APIConnectionError):
+        return "unreachable"
+    return "internal"
+
+
+_TOLD: dict[Cause, str] = {
+    "authentication": "The service refused the key.",
+    "rate_limit": "The service refuses more requests for now.",
+    "timeout": "The service does not answer in time.",
+    "unreachable": "The service cannot be reached.",
+}
+"""What the learner is told of a failed stage: its kind, never what was said."""
+
+
+def _told(error: object) -> str:
+    return _TOLD.get(_cause(error), "The service failed.")

@@ -67,7 +67,8 @@ class Tape:
 class TapedInput(io.AudioInput):
     """A transport's microphone whose frames are also written to the tape.
 
-    Each frame carries the sample at which it begins, under `POSITION`.
+    Each frame carries the sample at which it begins, under `POSITION`. While the engine has the
+    input switched off, frames are taken and forgotten, so that none is heard late.
     """
 
     POSITION = "eloquence.position"
@@ -82,9 +83,20 @@ class TapedInput(io.AudioInput):
         super().__init__(label="tape", source=source)
         self._tape = tape
         self._listener = listener
+        self._muted = False
+
+    def on_attached(self) -> None:
+        super().on_attached()
+        self._muted = False
+
+    def on_detached(self) -> None:
+        super().on_detached()
+        self._muted = True
 
     async def __anext__(self) -> rtc.AudioFrame:
         frame = await super().__anext__()
+        while self._muted:
+            frame = await super().__anext__()
         pcm = bytes(frame.data)
         at = self._tape.append(pcm, time.time())
         frame.userdata[self.POSITION] = at

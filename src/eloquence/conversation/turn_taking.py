@@ -7,7 +7,7 @@ from concurrent.futures import Executor, Future
 from typing import Any
 
 from livekit.agents import inference
-from livekit.agents.voice.turn import TurnHandlingOptions
+from livekit.agents.voice.turn import EndpointingOptions, TurnHandlingOptions
 
 from eloquence.coaching.exercise import Patience
 
@@ -55,11 +55,18 @@ def patience_with(chosen: float | None, of_exercise: Patience) -> Patience:
     return Patience(minimum=min(chosen, max(0.25, of_exercise.minimum * share)), maximum=chosen)
 
 
+def endpointing(patience: Patience, *, push_to_talk: bool) -> EndpointingOptions:
+    """How long the engine waits in a silence; not at all when the learner says by key."""
+    if push_to_talk:
+        return {"min_delay": 0.0, "max_delay": 0.0}
+    return {"min_delay": patience.minimum, "max_delay": patience.maximum}
+
+
 def turn_handling(patience: Patience, *, push_to_talk: bool) -> TurnHandlingOptions:
     """The engine's turn-handling options for that patience."""
     return {
         "turn_detection": "manual" if push_to_talk else end_of_turn(),
-        "endpointing": {"min_delay": patience.minimum, "max_delay": patience.maximum},
+        "endpointing": endpointing(patience, push_to_talk=push_to_talk),
         "interruption": {
             "mode": "vad",
             "min_duration": _SUSPICION,

@@ -77,34 +77,35 @@ class Client:
         self.heard = Heard()
         self.state: protocol.State | None = None
         self.ended: protocol.Ended | None = None
+        self.failure: protocol.Failure | None = None
+        self._ready = asyncio.Event()
 
     async def run(self) -> protocol.Ended:
         """Holds the conversation. Raises the error that the server told, or ConnectionLostError."""
-        await self.send(self._hello)
-        async with asyncio.TaskGroup() as tasks:
-            playing = tasks.create_task(self._play())
-            speaking: asyncio.Task[None] | None = None
-            try:
-                while self.ended is None:
-                    data = await self._socket.receive()
-                    if isinstance(data, bytes):
-                        self._take_sound(data)
-                        continue
-                    message = protocol.parse_server(data)
-                    if isinstance(message, protocol.Ready):
-                        speaking = tasks.create_task(self._speak())
-                    await self._take(message)
-                    if isinstance(message, protocol.Failure):
-                        raise ToldError(message)
-            except ConnectionLostError:
-                if self.ended is None:
-                    raise
-            finally:
-                playing.cancel()
-                if speaking is not None:
-                    speaking.cancel()
+        try:
+            await self.send(self._hello)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._play())
+                tasks.create_task(self._speak())
+                await self._listen()
+                raise _HangUp
+        except* _HangUp:
+            pass
+        except* ConnectionLostError as lost:
+            if self.ended is None and self.failure is None:
+                raise lost.exceptions[0] from None
+        if self.failure is not None:
+            raise ToldError(self.failure)
         assert self.ended is not None
         return self.ended
+
+    async def _listen(self) -> None:
+        while self.ended is None and self.failure is None:
+            data = await self._socket.receive()
+            if isinstance(data, bytes):
+                self._take_sound(data)
+            else:
+                await self._take(protocol.parse_server(data))
 
     async def send(self, message: protocol.ClientMessage) -> None:
         await self._socket.send(message.model_dump_json())
@@ -117,6 +118,7 @@ class Client:
         )
 
     async def _speak(self) -> None:
+        await self._ready.wait()
         async for pcm in self._microphone:
             await self._socket.send(pcm)
         silence = bytes(INPUT_FRAME * 2)
@@ -157,6 +159,10 @@ class Client:
                 await self.send(protocol.PlaybackCleared(segment=number, position=position))
             case protocol.StateChanged(state=state):
                 self.state = state
+            case protocol.Ready():
+                self._ready.set()
+            case protocol.Failure():
+                self.failure = message
             case protocol.Ended():
                 self.ended = message
             case _:
@@ -192,6 +198,10 @@ class Client:
             segment.reported = segment.position
             await self.send(protocol.PlaybackProgress(segment=number, position=segment.position))
         return pcm.ljust(_TICK_BYTES, b"\0") if pcm else None
+
+
+class _HangUp(Exception):  # noqa: N818 - ends the tasks of a conversation that is over
+    pass
 
 
 class ToldError(EloquenceError):

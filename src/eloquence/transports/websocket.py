@@ -38,6 +38,7 @@ _RATE_FACTOR = 2.0
 _PENDING_BYTES = 4_000_000
 """About 80 s of speech: a client that does not read so much is gone."""
 _SEND_SECONDS = 10.0
+_HELLO_SECONDS = 5.0
 _STARTED_SECONDS = 1.0
 _CLEARED_SECONDS = 0.6
 _ENDED_SECONDS = 2.0
@@ -389,6 +390,28 @@ class WebSocketTransport:
 
     def send(self, message: ServerMessage) -> None:
         self._outbox.put(message)
+
+    async def hello(self) -> protocol.Hello:
+        """The client's first message.
+
+        Raises RemoteProtocolError when something else comes, or nothing within 5 s, or another
+        version of the protocol; ConnectionLostError.
+        """
+        try:
+            async with asyncio.timeout(_HELLO_SECONDS):
+                data = await self._socket.receive()
+        except TimeoutError:
+            raise RemoteProtocolError("No hello came.") from None
+        message = protocol.parse_client(data) if isinstance(data, str) else None
+        if not isinstance(message, protocol.Hello):
+            raise RemoteProtocolError("A conversation begins with hello.")
+        if message.version != protocol.VERSION:
+            raise RemoteProtocolError(
+                f"The page speaks version {message.version} of the protocol, this server "
+                f"{protocol.VERSION}.",
+                mend="Load the page again.",
+            )
+        return message
 
     async def messages(self) -> AsyncIterator[ClientMessage]:
         try:
