@@ -1,0 +1,389 @@
+"""Fake services that really speak their protocols, well or badly.
+
+One small server answers like an OpenAI-compatible host (`/v1/chat/completions`,
+`/v1/audio/transcriptions`, `/v1/audio/speech`, `/v1/models`), like the seeds' recogniser
+(`/transcribe`) and, as a WebSocket, like a vosk-server. Latencies are fixed, failures are chosen:
+
+    async with Services() as services:
+        services.mode = "stall_mid"
+        ... services.url ...
+"""
+
+import asyncio
+import base64
+import hashlib
+import json
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Literal, Self
+from urllib.parse import urlsplit
+
+Mode = Literal[
+    "ok", "500", "429", "401", "hang", "headers_then_hang", "stall_mid", "close_mid",
+    "badjson", "empty", "slow", "garbage", "html",
+]  # fmt: skip
+"""`hang` answers nothing; `headers_then_hang` only the status; `stall_mid` and `close_mid` stop in
+the middle, holding or closing the connection; `slow` waits `slow_seconds` between pieces;
+`garbage` sends random bytes, `html` a page, `empty` a well-formed answer with nothing in it."""
+
+_STATUS = {200: "OK", 401: "Unauthorized", 404: "Not Found", 429: "Too Many Requests", 500: "Error"}
+_HTML = b"<!doctype html><title>It works!</title><p>It works!"
+_GARBAGE = bytes((37 * number + 11) % 256 for number in range(4096))
+_WEBSOCKET = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+_BODY_LIMIT = 64 << 20
+
+
+@dataclass(slots=True)
+class Asked:
+    """One request as it came in."""
+
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> dict[str, object]:
+        parsed: dict[str, object] = json.loads(self.body)
+        return parsed
+
+
+@dataclass(slots=True)
+class Word:
+    """A word of the text that a recogniser gives, in seconds."""
+
+    text: str
+    start: float
+    end: float
+
+
+@dataclass(slots=True)
+class Services:
+    """The server. Everything may be changed while it runs; use it as an async context manager."""
+
+    mode: Mode = "ok"
+    next_modes: list[Mode] = field(default_factory=list)
+    """Each request that comes in takes the first of these as the mode from then on."""
+    reply: str = "Bonjour, je suis Marie. Parlez-moi de vous."
+    """What the language model says, token by token."""
+    transcript: tuple[Word, ...] = (Word("bonjour", 0.1, 0.5), Word("marie", 0.5, 0.9))
+    speech_seconds: float = 1.0
+    """How long the spoken answer is: a quiet tone of 220 Hz, PCM16 at 24 kHz."""
+    first_seconds: float = 0.0
+    """Before the first token, byte or transcript."""
+    token_seconds: float = 0.0
+    slow_seconds: float = 4.0
+    asked: list[Asked] = field(default_factory=list)
+    heard_bytes: int = 0
+    """PCM that came over the WebSocket."""
+    _server: asyncio.Server | None = None
+    _connections: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @property
+    def url(self) -> str:
+        """`http://127.0.0.1:port`."""
+        if self._server is None:
+            raise RuntimeError("the services have not been started")
+        port = self._server.sockets[0].getsockname()[1]
+        return f"http://127.0.0.1:{port}"
+
+    @property
+    def websocket_url(self) -> str:
+        return self.url.replace("http", "ws")
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._server is not None:
+            self._server.close()
+        for task in list(self._connections):
+            task.cancel()
+        if self._connections:
+            await asyncio.wait(self._connections)
+
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._converse(reader, writer))
+        self._connections.add(task)
+        task.add_done_callback(self._connections.discard)
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while (asked := await _request(reader)) is not None:
+                self.asked.append(asked)
+                if self.next_modes:
+                    self.mode = self.next_modes.pop(0)
+                if asked.headers.get("upgrade", "").lower() == "websocket":
+                    await _Vosk(self, reader, writer).converse(asked)
+                    break
+                if not await self._answer(asked, writer):
+                    break
+        except (ConnectionError, asyncio.IncompleteReadError):
+            return  # the client left
+        finally:
+            writer.close()
+
+    async def _answer(self, asked: Asked, writer: asyncio.StreamWriter) -> bool:
+        """Answers one request; whether the connection may be used again."""
+        path = urlsplit(asked.path).path
+        if self.mode == "hang":
+            await asyncio.Event().wait()
+        if self.mode in ("500", "429", "401"):
+            body = json.dumps({"error": {"message": "refused", "type": "test"}}).encode()
+            await _send(writer, int(self.mode), "application/json", body)
+            return True
+        if self.mode == "headers_then_hang":
+            writer.write(_head(200, "text/event-stream", chunked=True))
+            await writer.drain()
+            await asyncio.Event().wait()
+        if self.mode == "html":
+            await _send(writer, 200, "text/html", _HTML)
+            return True
+        await asyncio.sleep(self.first_seconds)
+        if path.endswith("/chat/completions"):
+            return await self._chat(asked, writer)
+        if path.endswith("/audio/speech"):
+            return await self._speech(writer)
+        if path.endswith(("/audio/transcriptions", "/transcribe")):
+            return await self._transcription(path, writer)
+        if path.endswith("/models"):
+            body = json.dumps({"object": "list", "data": []}).encode()
+            await _send(writer, 200, "application/json", body)
+            return True
+        await _send(writer, 404, "application/json", b"{}")
+        return True
+
+    async def _chat(self, asked: Asked, writer: asyncio.StreamWriter) -> bool:
+        if self.mode == "garbage":
+            await _send(writer, 200, "text/event-stream", _GARBAGE)
+            return True
+        text = "" if self.mode == "empty" else self.reply
+        if not asked.json().get("stream"):
+            message = {"role": "assistant", "content": text}
+            choice = {"index": 0, "message": message, "finish_reason": "stop"}
+            body = {"id": "1", "object": "chat.completion", "created": 0, "choices": [choice]}
+            await _send(writer, 200, "application/json", json.dumps(body).encode())
+            return True
+        tokens = [part + " " for part in text.split(" ")] if text else []
+        if tokens:
+            tokens[-1] = tokens[-1].rstrip(" ")
+        pieces = [_delta({"content": token}, None) for token in tokens]
+        if self.mode == "badjson":
+            pieces = [b"data: {not json}\n\n"]
+        ending = [_delta({}, "stop"), b"data: [DONE]\n\n"]
+        return await self._stream(writer, "text/event-stream", pieces, ending)
+
+    async def _speech(self, writer: asyncio.StreamWriter) -> bool:
+        if self.mode == "garbage":
+            await _send(writer, 200, "audio/mpeg", _GARBAGE)
+            return True
+        if self.mode == "badjson":
+            await _send(writer, 200, "application/json", b"{not json}")
+            return True
+        sound = b"" if self.mode == "empty" else tone(self.speech_seconds)
+        pieces = [sound[at : at + 4_800] for at in range(0, len(sound), 4_800)]
+        return await self._stream(writer, "audio/pcm", pieces, [])
+
+    async def _transcription(self, path: str, writer: asyncio.StreamWriter) -> bool:
+        if self.mode in ("badjson", "garbage"):
+            body = b"{not json}" if self.mode == "badjson" else _GARBAGE
+            await _send(writer, 200, "application/json", body)
+            return True
+        if self.mode == "slow":
+            await asyncio.sleep(self.slow_seconds)
+        words = () if self.mode == "empty" else self.transcript
+        answer: dict[str, object] = {"text": " ".join(word.text for word in words)}
+        if not path.endswith("/transcribe"):
+            answer |= {
+                "task": "transcribe", "language": "french", "duration": 1.0,
+                "words": [{"word": w.text, "start": w.start, "end": w.end} for w in words],
+            }  # fmt: skip
+        body = json.dumps(answer).encode()
+        if self.mode in ("stall_mid", "close_mid"):
+            writer.write(_head(200, "application/json", length=len(body)) + body[:5])
+            await writer.drain()
+            if self.mode == "stall_mid":
+                await asyncio.Event().wait()
+            return False
+        await _send(writer, 200, "application/json", body)
+        return True
+
+    async def _stream(
+        self, writer: asyncio.StreamWriter, kind: str, pieces: list[bytes], ending: list[bytes]
+    ) -> bool:
+        writer.write(_head(200, kind, chunked=True))
+        half = max(1, len(pieces) // 2)
+        for number, piece in enumerate(pieces):
+            if number == half and self.mode == "stall_mid":
+                await asyncio.Event().wait()
+            if number == half and self.mode == "close_mid":
+                return False
+            writer.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+            await writer.drain()
+            await asyncio.sleep(self.slow_seconds if self.mode == "slow" else self.token_seconds)
+        for piece in ending:
+            writer.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+        writer.write(b"0\r\n\r\n")
+        await writer.drain()
+        return True
+
+
+class _Vosk:
+    """A vosk-server at the other end of a WebSocket: partials while sound comes, the words after
+    half a second of silence or at `eof`."""
+
+    def __init__(
+        self, services: Services, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self._services = services
+        self._reader = reader
+        self._writer = writer
+        self._seconds = 0.0
+        self._loud = False
+        self._rate = 16_000
+
+    async def converse(self, asked: Asked) -> None:
+        mode = self._services.mode
+        if mode == "hang":
+            await asyncio.Event().wait()
+        if mode in ("500", "429", "401", "html"):
+            await _send(self._writer, 500 if mode == "html" else int(mode), "text/html", _HTML)
+            return
+        key = asked.headers["sec-websocket-key"].encode()
+        accept = base64.b64encode(hashlib.sha1(key + _WEBSOCKET).digest())  # noqa: S324 - RFC 6455
+        self._writer.write(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n"
+        )
+        count = 0
+        while True:
+            opcode, payload = await self._receive()
+            if opcode == 8:
+                self._write(8, payload)
+                await self._writer.drain()
+                return
+            if opcode == 9:
+                self._write(10, payload)
+                continue
+            count += 1
+            if mode == "headers_then_hang" or (mode == "stall_mid" and count > 10):
+                continue
+            if mode == "close_mid" and count > 10:
+                return
+            if mode == "slow":
+                await asyncio.sleep(self._services.slow_seconds)
+            await asyncio.sleep(self._services.first_seconds)
+            answer = self._answer(opcode, payload)
+            if answer is not None:
+                self._write(1, answer)
+                await self._writer.drain()
+
+    def _answer(self, opcode: int, payload: bytes) -> bytes | None:
+        if opcode == 1:
+            message = json.loads(payload)
+            if "config" in message:
+                self._rate = int(message["config"].get("sample_rate", self._rate))
+                return None
+            return self._result()
+        self._services.heard_bytes += len(payload)
+        self._seconds += len(payload) / 2 / self._rate
+        self._loud = self._loud or any(payload)
+        if self._services.mode == "badjson":
+            return b"{not json}"
+        if self._services.mode == "garbage":
+            return json.dumps({"result": 7, "text": ["?"]}).encode()
+        words = self._services.transcript if self._loud else ()
+        if self._services.mode == "empty":
+            words = ()
+        text = " ".join(word.text for word in words if word.start <= self._seconds)
+        return json.dumps({"partial": text}).encode()
+
+    def _result(self) -> bytes:
+        mode = self._services.mode
+        if mode == "badjson":
+            return b"{not json}"
+        if mode == "garbage":
+            return json.dumps({"result": 7, "text": ["?"]}).encode()
+        words = self._services.transcript if self._loud and mode != "empty" else ()
+        self._seconds, self._loud = 0.0, False
+        found = [
+            {"word": word.text, "start": word.start, "end": word.end, "conf": 0.9} for word in words
+        ]
+        answer: dict[str, object] = {"text": " ".join(word.text for word in words)}
+        if found:
+            answer["result"] = found
+        return json.dumps(answer).encode()
+
+    async def _receive(self) -> tuple[int, bytes]:
+        first, second = await self._reader.readexactly(2)
+        length = second & 0x7F
+        if length == 126:
+            (length,) = struct.unpack(">H", await self._reader.readexactly(2))
+        elif length == 127:
+            (length,) = struct.unpack(">Q", await self._reader.readexactly(8))
+        if length > _BODY_LIMIT:
+            raise ConnectionError("frame too long")
+        mask = await self._reader.readexactly(4) if second & 0x80 else b"\0\0\0\0"
+        payload = await self._reader.readexactly(length)
+        plain = bytes(byte ^ mask[at % 4] for at, byte in enumerate(payload))
+        return first & 0x0F, plain
+
+    def _write(self, opcode: int, payload: bytes) -> None:
+        length = len(payload)
+        size = bytes([length]) if length < 126 else struct.pack(">BH", 126, length)
+        self._writer.write(bytes([0x80 | opcode]) + size + payload)
+
+
+def tone(seconds: float, rate: int = 24_000) -> bytes:
+    """A quiet triangle of 220 Hz, PCM16."""
+    period = rate / 220
+    return b"".join(
+        struct.pack("<h", round(4_000 * (abs((number / period) % 1 * 4 - 2) - 1)))
+        for number in range(round(seconds * rate))
+    )
+
+
+def _delta(delta: dict[str, str], finish: str | None) -> bytes:
+    body = {"id": "1", "object": "chat.completion.chunk", "created": 0, "model": "test",
+            "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}  # fmt: skip
+    return b"data: " + json.dumps(body).encode() + b"\n\n"
+
+
+def _head(status: int, kind: str, *, length: int | None = None, chunked: bool = False) -> bytes:
+    size = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {length or 0}"
+    return (
+        f"HTTP/1.1 {status} {_STATUS[status]}\r\nContent-Type: {kind}\r\n{size}\r\n\r\n"
+    ).encode()
+
+
+async def _send(writer: asyncio.StreamWriter, status: int, kind: str, body: bytes) -> None:
+    writer.write(_head(status, kind, length=len(body)) + body)
+    await writer.drain()
+
+
+async def _request(reader: asyncio.StreamReader) -> Asked | None:
+    first = await reader.readline()
+    if not first:
+        return None
+    path = first.decode("latin-1").split(" ")[1]
+    headers: dict[str, str] = {}
+    while (line := (await reader.readline()).strip()) != b"":
+        name, _, value = line.decode("latin-1").partition(":")
+        headers[name.strip().lower()] = value.strip()
+    if headers.get("transfer-encoding", "").lower() == "chunked":
+        body = b""
+        while size := int(await reader.readline(), 16):
+            body += await reader.readexactly(size)
+            await reader.readline()
+        await reader.readline()
+        return Asked(path, headers, body)
+    length = int(headers.get("content-length", "0"))
+    if length > _BODY_LIMIT:
+        raise ConnectionError("request too long")
+    return Asked(path, headers, await reader.readexactly(length))
