@@ -1,0 +1,157 @@
+"""`eloquence analyse`: a report, or a clear word why not."""
+
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from eloquence.coaching.report import Report
+
+Run = Any
+RATE = 16_000
+
+
+@pytest.fixture(autouse=True)
+def _by_ear(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ELOQUENCE_STT", "none")
+
+
+@pytest.mark.speech
+def test_real_speech_gives_measures_as_json(run: Run, shared_data: Path) -> None:
+    ran = run("analyse", shared_data / "fixtures-en/misc/jfk.wav", "--language", "en", "--json")
+    assert ran.status == 0, ran.err
+    report = Report.model_validate_json(ran.out)
+    assert report.language == "en"
+    assert report.exercise == "conversation_libre_marie"
+    assert report.duration == pytest.approx(11.0, abs=0.01)
+    assert not report.quality.words_heard
+    measured = {measure.id: measure.value for measure in report.measures}
+    assert sum(value is not None for value in measured.values()) >= 5
+    assert all(score.state == "not_scored" and score.reason for score in report.dimensions), (
+        "under 15 s nothing is scored, and the learner is told why"
+    )
+
+
+@pytest.mark.speech
+def test_half_a_minute_of_speech_is_scored_and_always_the_same(
+    run: Run, shared_data: Path, tmp_path: Path
+) -> None:
+    parts = [
+        soundfile.read(path)[0]
+        for path in sorted((shared_data / "fixtures-en/librivox").glob("*.wav"))
+    ]
+    path = tmp_path / "talk.flac"
+    soundfile.write(path, np.concatenate([*parts, *parts]), RATE)
+    command = ("analyse", path, "--language", "en", "--json")
+    first, second = run(*command), run(*command)
+    assert first.status == 0, first.err
+    assert first.out == second.out
+    scores = Report.model_validate_json(first.out).dimensions
+    assert any(score.score is not None for score in scores)
+
+
+@pytest.mark.speech
+def test_a_summary_for_people_and_a_report_in_a_folder(
+    run: Run, shared_data: Path, tmp_path: Path
+) -> None:
+    path = shared_data / "fixtures-en/misc/jfk.wav"
+    ran = run("analyse", path, "--language", "en", "--report", tmp_path / "out")
+    assert ran.status == 0, ran.err
+    assert "s of speech" in ran.out
+    assert "not scored" in ran.out
+    assert str(tmp_path / "out" / "report.html") in ran.out
+    Report.model_validate_json((tmp_path / "out" / "report.json").read_text("utf-8"))
+    assert "data:audio/wav;base64," in (tmp_path / "out" / "report.html").read_text("utf-8")
+
+
+def _lying() -> bytes:
+    data, claimed = bytes(3200), 0xFFFFFFFF
+    fmt = struct.pack("<IHHIIHH", 16, 1, 1, RATE, 2 * RATE, 2, 16)
+    head = b"RIFF" + struct.pack("<I", claimed) + b"WAVEfmt " + fmt
+    return head + b"data" + struct.pack("<I", claimed) + data
+
+
+BAD: list[tuple[str, Callable[[], bytes]]] = [
+    ("empty.wav", lambda: b""),
+    ("text.wav", lambda: b"Bonjour\n" * 100),
+    ("broken.wav", lambda: _lying()[:30]),
+    ("broken.flac", lambda: b"fLaC" + bytes(5000)),
+    ("random.mp3", lambda: np.random.default_rng(6).bytes(50_000)),
+]
+
+
+@pytest.mark.parametrize(("name", "content"), BAD, ids=[bad[0] for bad in BAD])
+def test_a_file_that_is_no_recording_ends_with_status_4(
+    run: Run, tmp_path: Path, name: str, content: Callable[[], bytes]
+) -> None:
+    (tmp_path / name).write_bytes(content())
+    ran = run("analyse", tmp_path / name)
+    assert ran.status == 4
+    assert ran.out == ""
+    assert name in ran.err
+    assert "→" in ran.err, "the mend is told"
+    assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize("command", [("nothing.wav",), (".",)])
+def test_what_is_no_file_ends_with_status_4(run: Run, command: tuple[str, ...]) -> None:
+    ran = run("analyse", *command)
+    assert ran.status == 4
+    assert "Traceback" not in ran.err
+
+
+def _noise(seconds: float) -> np.ndarray[Any, Any]:
+    return np.random.default_rng(7).standard_normal(round(seconds * RATE)) * 0.05
+
+
+UNSPOKEN: list[tuple[str, Callable[[], np.ndarray[Any, Any]]]] = [
+    ("silence.flac", lambda: np.zeros(600 * RATE)),
+    ("noise.wav", lambda: _noise(20)),
+    ("short.wav", lambda: _noise(0.2)),
+]
+
+
+@pytest.mark.parametrize(("name", "sound"), UNSPOKEN, ids=[kind[0] for kind in UNSPOKEN])
+def test_a_recording_without_speech_gives_a_report_that_says_why_nothing_is_scored(
+    run: Run, tmp_path: Path, name: str, sound: Callable[[], np.ndarray[Any, Any]]
+) -> None:
+    soundfile.write(tmp_path / name, sound(), RATE)
+    ran = run("analyse", tmp_path / name, "--json")
+    assert ran.status == 0, ran.err
+    report = Report.model_validate_json(ran.out)
+    assert report.dimensions
+    for score in report.dimensions:
+        assert score.state == "not_scored"
+        assert score.score is None
+        assert score.reason
+
+
+def test_a_header_that_claims_hours_gives_a_report_of_what_is_there(
+    run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "lies.wav").write_bytes(_lying())
+    ran = run("analyse", tmp_path / "lies.wav", "--json")
+    assert ran.status == 0, ran.err
+    assert Report.model_validate_json(ran.out).duration == pytest.approx(0.1, abs=0.01)
+
+
+def test_a_recording_that_is_too_long_is_refused(run: Run, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "long.flac", np.zeros(20 * RATE), RATE)
+    ran = run("analyse", tmp_path / "long.flac", "--max-minutes", "0.25")
+    assert ran.status == 4
+    assert "longer than 0.25 min" in ran.err
+
+
+def test_an_unknown_exercise_ends_with_status_3(run: Run, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", _noise(1), RATE)
+    ran = run("analyse", tmp_path / "a.wav", "--exercise", "no_such_exercise")
+    assert ran.status == 3
+    assert "no_such_exercise" in ran.err
+
+
+def test_a_language_that_is_not_spoken_here_ends_with_status_2(run: Run, tmp_path: Path) -> None:
+    assert run("analyse", tmp_path / "a.wav", "--language", "de").status == 2
