@@ -1,6 +1,7 @@
 """What the library reads, and how a wrong file is refused: file, line, cause and mend."""
 
 import logging
+import re
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,11 @@ from eloquence.errors import ContentError
 from eloquence.storage import content
 
 ROOT = Path(__file__).resolve().parents[2]
-EXERCISE = (content.SHIPPED / "fr/exercises/conversation_libre_marie.yaml").read_text("utf-8")
+EXERCISE = re.sub(
+    r"patience: .*",
+    "patience: {minimum: 0.5, maximum: 2.5}",
+    (content.SHIPPED / "fr/exercises/conversation_libre_marie.yaml").read_text("utf-8"),
+)
 CHARACTER = (content.SHIPPED / "fr/characters/marie_coach.yaml").read_text("utf-8")
 
 
@@ -192,6 +197,18 @@ def test_the_other_spellings_of_the_keys_are_read(tmp_path: Path) -> None:
     found = content.load(tmp_path).exercise("conversation_libre_marie", "fr")
     assert found.duration_minutes == 5
     assert found.criteria.dimensions == ("fluency", "persuasion")
+
+
+def test_the_other_spellings_of_the_criteria_are_read(tmp_path: Path) -> None:
+    """EVA-02"""
+    text = changed("  passing_score: 0.7", "  passingScore: 0.6")
+    text = changed("  focus_areas:", "  focusAreas:", text)
+    written(tmp_path, "fr/exercises/mine.yaml", text)
+    library = content.load(tmp_path)
+    assert library.problems == ()
+    criteria = library.exercise("conversation_libre_marie", "fr").criteria
+    assert criteria.passing_score == 0.6
+    assert criteria.focus_areas == ("naturalness", "response_time", "vocabulary")
 
 
 def test_a_fault_under_another_spelling_keeps_its_line(tmp_path: Path) -> None:
