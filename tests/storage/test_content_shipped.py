@@ -39,6 +39,7 @@ def shown(exercise: Exercise) -> Iterator[str]:
     yield from (exercise.title, exercise.description, exercise.goal, *exercise.tips)
     for scenario in exercise.scenarios:
         yield from (scenario.title, scenario.description, scenario.context, scenario.objective)
+        yield scenario.prompts.system
         yield from spoken(scenario)
 
 
@@ -276,3 +277,19 @@ def test_every_prompt_gives_the_manners_of_speech(character: Character) -> None:
     )
     flat = " ".join(prompt.split())
     assert all(word in flat or word.rstrip("s") in flat for word in told), prompt
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Comment ?", "fr"),
+        ("Comment?", "fr"),
+        ("« oui »", "fr"),
+        ("C'est tout.", "fr"),
+        ("How ?", "en"),
+        ('"Yes"', "en"),
+    ],
+)
+def test_the_check_of_typography_sees_what_is_wrong(text: str, language: Language) -> None:
+    with pytest.raises(AssertionError):
+        well_set(text, language)
