@@ -253,6 +253,66 @@ async def test_a_killed_process_loses_no_acknowledged_turn(
     assert list((tmp_path / "eloquence.db-owners").iterdir()) == []
 
 
+MIGRATOR = """
+import os, sys
+from pathlib import Path
+import alembic.command
+from sqlalchemy import event
+from eloquence.storage import database
+for fatal in range(1, 100):
+    folder = Path(sys.argv[1]) / str(fatal)
+    child = os.fork()
+    if not child:
+        engine = database.connect(database.location(f"sqlite:///{folder / 'eloquence.db'}"))
+        done = 0
+        @event.listens_for(engine, "after_cursor_execute")
+        def die(*_):
+            global done
+            done += 1
+            if done == fatal:
+                os._exit(9)
+        database.migrate(engine)
+        os._exit(0)
+    if os.waitpid(child, 0)[1] == 0:
+        print(fatal - 1)
+        break
+"""
+
+
+def statements_survived(folder: Path) -> int:
+    """How many statements the migration has: the process was killed after each of them once."""
+    command = [sys.executable, "-c", MIGRATOR, str(folder)]
+    return int(subprocess.check_output(command, text=True))
+
+
+async def test_a_migration_that_is_killed_anywhere_can_be_made_again(tmp_path: Path) -> None:
+    """D06: the process dies after each statement in turn; the tables are old or new."""
+    died = statements_survived(tmp_path)
+    assert died >= 5
+    for fatal in range(1, died + 1):
+        folder = tmp_path / str(fatal)
+        connection = sqlite3.connect(folder / "eloquence.db")
+        tables = connection.execute("SELECT name FROM sqlite_master").fetchall()
+        connection.close()
+        assert tables == []
+        async with open_store(url(folder), folder) as store:
+            await store.open(session())
+            assert (await store.get("s1")).session == session()
+
+
+async def test_the_migrations_make_the_tables_that_the_program_uses(tmp_path: Path) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.runtime.migration import MigrationContext
+
+    async with open_store(url(tmp_path), tmp_path):
+        pass
+    engine = database.connect(database.location(url(tmp_path)))
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection)
+        assert compare_metadata(context, database.metadata) == []
+    engine.dispose()
+
+
 async def test_a_newer_database_is_refused_untouched(tmp_path: Path) -> None:
     async with open_store(url(tmp_path), tmp_path):
         pass

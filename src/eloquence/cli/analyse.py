@@ -113,13 +113,14 @@ def show(report: "Report", console: "Console") -> None:
     scores = Table(box=None, show_header=False, pad_edge=False)
     for dimension in report.dimensions:
         figure = ""
+        why = dimension.reason or dimension.summary
         if dimension.low is not None and dimension.high is not None:
             figure = f"{100 * dimension.low:.0f}–{100 * dimension.high:.0f}"
         scores.add_row(
             Text(dimension.label),
             Text(words[dimension.state]),
             Text(figure),
-            Text(dimension.reason or dimension.summary),
+            Text("" if why == report.feedback.headline else why),
         )
     console.print(scores)
     for remark in report.feedback.strengths:

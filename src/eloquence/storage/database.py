@@ -26,6 +26,7 @@ from sqlalchemy import (
     Text,
     create_engine,
     event,
+    inspect,
     make_url,
     text,
 )
@@ -35,6 +36,9 @@ from eloquence.errors import StorageError
 
 BUSY_SECONDS = 10.0
 """How long a call waits for another process that holds the database."""
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+"""One module per step under `versions`; a file's name begins with its revision."""
 
 metadata = MetaData()
 
@@ -138,27 +142,30 @@ def check(engine: Engine) -> None:
 
 def migrate(engine: Engine) -> None:
     """Brings the tables up to this program, wholly or not at all. Raises StorageError."""
-    from alembic import command
-    from alembic.config import Config
-    from alembic.runtime.migration import MigrationContext
-    from alembic.script import ScriptDirectory
-
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    scripts = ScriptDirectory.from_config(config)
-    known = {script.revision for script in scripts.walk_revisions()}
-    with failures(), engine.connect() as connection:
-        current = MigrationContext.configure(connection).get_current_revision()
+    known = sorted(path.stem.partition("_")[0] for path in MIGRATIONS.glob("versions/[0-9]*.py"))
+    current = _revision(engine)
     if current is not None and current not in known:
         raise StorageError(
             "The database was written by a newer Eloquence than this one.",
             mend="Upgrade Eloquence, or choose another data folder with ELOQUENCE_DATA.",
         )
-    if current == scripts.get_current_head():
+    if current == known[-1]:
         return
+    from alembic import command  # slow to load, and seldom needed
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
     with failures(), engine.execution_options(writes=True).begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def _revision(engine: Engine) -> str | None:
+    with failures(), engine.connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
 @contextmanager
