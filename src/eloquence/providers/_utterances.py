@@ -143,7 +143,7 @@ class UtteranceSTT(stt.STT[Literal["metrics_collected"]]):
             await recogniser.close()
         return stt.SpeechEvent(
             type=stt.SpeechEventType.FINAL_TRANSCRIPT,
-            alternatives=[speech_data(heard, self.language, 0.0, 0.0)],
+            alternatives=[speech_data(heard, self.language, 0.0, 0.0, 0.0)],
         )
 
     def stream(
@@ -225,6 +225,7 @@ class _Utterances:
         self._announced = False
         self._given = 0  # samples of the whole stream that a recogniser has already had
         self._began = 0.0
+        self._onset = 0.0
         self._spoken = 0.0
         self._now = 0.0
         self._text = ""
@@ -253,6 +254,7 @@ class _Utterances:
         skip = max(0, self._given - first)  # never twice the same sound
         self._open, self._announced, self._text = True, False, ""
         self._began = (first + skip) / RATE
+        self._onset = max(self._began, self._now - event.speech_duration)
         self._spoken = event.speech_duration
         self._given = first + skip
         await self._hear(sound[2 * skip :])
@@ -261,7 +263,8 @@ class _Utterances:
     def _reopen(self) -> None:
         """Goes on after a cut in uninterrupted speech."""
         self._open, self._announced, self._text = True, True, ""
-        self._began, self._spoken = self._now, LEAST_SPEECH
+        self._began = self._onset = self._now
+        self._spoken = LEAST_SPEECH
 
     def _announce(self) -> None:
         if not self._announced and self._spoken >= LEAST_SPEECH:
@@ -280,7 +283,7 @@ class _Utterances:
                         stt.SpeechData(
                             language=self._stage.language,
                             text=text,
-                            start_time=self._stream.at(self._began),
+                            start_time=self._stream.at(self._onset),
                             end_time=self._stream.at(self._now),
                         )
                     ],
@@ -308,6 +311,7 @@ class _Utterances:
                             heard,
                             self._stage.language,
                             self._stream.at(self._began),
+                            self._stream.at(self._onset),
                             self._stream.at(self._now - silence),
                         )
                     ],
@@ -325,8 +329,11 @@ class _Utterances:
         )
 
 
-def speech_data(heard: Heard, language: LanguageCode, began: float, ended: float) -> stt.SpeechData:
-    """`began` and `ended` in seconds on the caller's clock; words are placed after `began`."""
+def speech_data(
+    heard: Heard, language: LanguageCode, began: float, onset: float, ended: float
+) -> stt.SpeechData:
+    """All in seconds on the caller's clock: `began` is where the recogniser's sound, and so the
+    times of its words, begin; `onset` and `ended` is where speech did."""
     words = [
         TimedString(
             word.text,
@@ -339,7 +346,7 @@ def speech_data(heard: Heard, language: LanguageCode, began: float, ended: float
     return stt.SpeechData(
         language=language,
         text=heard.text,
-        start_time=began,
+        start_time=onset,
         end_time=ended,
         confidence=heard.confidence,
         words=words or None,

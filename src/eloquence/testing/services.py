@@ -272,9 +272,9 @@ class _Vosk:
                 self._write(10, payload)
                 continue
             count += 1
-            if mode == "headers_then_hang" or (mode == "stall_mid" and count > 10):
+            if mode == "headers_then_hang" or (mode == "stall_mid" and count > 3):
                 continue
-            if mode == "close_mid" and count > 10:
+            if mode == "close_mid" and count > 3:
                 return
             if mode == "slow":
                 await asyncio.sleep(self._services.slow_seconds)
