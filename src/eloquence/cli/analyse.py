@@ -86,6 +86,7 @@ _WORDS = {
         "drill": "Exercice",
         "speech": "de parole",
         "colon": "\u00a0: ",
+        "point": ",",
     },
     "en": {
         "pass": "passed",
@@ -96,6 +97,7 @@ _WORDS = {
         "drill": "Drill",
         "speech": "of speech",
         "colon": ": ",
+        "point": ".",
     },
 }
 
@@ -138,7 +140,7 @@ def show(report: "Report", console: "Console") -> None:
         if measure.value is not None:
             measured.add_row(
                 Text(measure.label),
-                Text(f"{measure.value:.2f}", justify="right"),
+                Text(f"{measure.value:.2f}".replace(".", words["point"]), justify="right"),
                 Text(measure.unit),
             )
     console.print(measured)
