@@ -186,7 +186,7 @@ def program(seconds: int, after: str = "pass", finally_: str = "pass") -> str:
     return PROGRAM.format(tests=here, seconds=seconds, after=after, finally_=finally_)
 
 
-@pytest.mark.parametrize("seconds", [3, 75])
+@pytest.mark.parametrize("seconds", [3, 25])
 async def test_a_killed_process_leaves_the_learner_playable_to_about_the_last_second(
     tmp_path: Path, seconds: int
 ) -> None:
@@ -202,9 +202,9 @@ async def test_a_killed_process_leaves_the_learner_playable_to_about_the_last_se
 async def test_a_killed_process_leaves_a_mix_that_plays_or_none(tmp_path: Path) -> None:
     killed_after(tmp_path / "short", 3)
     assert recordings.kept(tmp_path / "short", "s1") == ("learner",)
-    killed_after(tmp_path / "long", 75)
+    killed_after(tmp_path / "long", 25)
     mix = await decode(recordings.path(tmp_path / "long", "s1", "mix"))
-    assert 75 - recordings.LATE - 1 <= mix.duration <= 75
+    assert 25 - recordings.LATE - 1 <= mix.duration <= 25
 
 
 def killed_after(folder: Path, seconds: int) -> None:

@@ -2,7 +2,8 @@
 
 `learner.flac` is the microphone at 16 kHz, `mix.flac` both voices at 24 kHz; second 0 of each is
 the start of the session. FLAC loses nothing and plays in every browser. A process that dies leaves
-files that play: the learner's up to about its last second, the mix up to its last minute.
+files that play: the learner's up to about its last second, the mix up to its last
+`LATE` seconds.
 """
 
 import asyncio
@@ -27,7 +28,7 @@ from eloquence.errors import SessionNotFoundError, StorageError
 
 LEARNER_RATE = 16_000
 CHARACTER_RATE = 24_000
-LATE = 60.0
+LATE = 10.0
 """Seconds by which the character's sound may come late: it is known only once it was heard."""
 JITTER = 0.1
 """Seconds by which a position may be off and the sound still be joined to what came before."""
