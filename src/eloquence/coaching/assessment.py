@@ -201,10 +201,17 @@ def _effects(
 def _without(
     seen: Observation, moment: Moment, readings: Mapping[str, Reading], norms: Norms
 ) -> dict[str, Reading]:
+    """The readings with a moment taken out. Where it is more than half of the session, what is
+    left proves nothing of the measures that it is evidence for, and they have no value."""
     tally = seen.tally - moment.costs
+    little = (
+        tally.seconds < seen.tally.seconds / 2 or tally.pitch_frames < seen.tally.pitch_frames / 2
+    )
+    gone = moment.measures if little else ()
     without = {}
     for name in norms.measures:
-        value = None if readings[name].value is None else MEASURES[name](tally)
+        lost = readings[name].value is None or name in gone
+        value = None if lost else MEASURES[name](tally)
         without[name] = Reading(value, readings[name].error)
     return without
 

@@ -14,7 +14,8 @@ from typing import Literal
 Language = Literal["fr", "en"]
 
 _APOSTROPHES = re.compile(r"[’ʼ`´]")
-_PIECES = re.compile(r"[^\W\d_]+'?|\d+|%")
+_FRENCH_PIECES = re.compile(r"[^\W\d_]+'?|\d+|%")
+_ENGLISH_PIECES = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?|\d+|%")
 
 
 def plain(text: str) -> str:
@@ -26,21 +27,18 @@ def plain(text: str) -> str:
 @lru_cache(maxsize=16_384)
 def syllable_count(word: str, language: Language) -> int:
     """Spoken syllables of one written word (which may hold an apostrophe or hyphens), 0 or more."""
-    count = _french if language == "fr" else _english
     total = 0
-    for piece in _PIECES.findall(plain(word)):
+    for piece in (_FRENCH_PIECES if language == "fr" else _ENGLISH_PIECES).findall(plain(word)):
         if piece.isdigit():
             total += _digits(piece)
         elif piece == "%":
             total += 2
-        elif language == "en" and piece.endswith("'"):
-            total += count(piece[:-1])
-        elif piece.endswith("'"):
-            total += 0 if len(piece) <= 3 else count(piece[:-1] + "e")
-        else:
-            total += count(piece)
-    if language == "en" and total == 0 and any(letter.isalpha() for letter in word):
-        return 1
+        elif language == "en":
+            total += _english(piece)
+        elif not piece.endswith("'"):
+            total += _french(piece)
+        elif len(piece) > 3:  # lorsqu', but not l', qu'
+            total += _french(piece[:-1] + "e")
     return total
 
 
@@ -87,15 +85,20 @@ def _french(word: str) -> int:
 
 
 _TWO_VOWELS = re.compile(
-    r"(?<![tscg])i[ao](?!u)|(?<![aeiou])eo(?!n?$)|ua(?=t|l)|(?<=[^qg])uo|iu(?=m)"
-    r"|(?:y|e)ing$|ier$|ie(?=nt|t)"
+    r"(?<![tscg])i[ao](?!u)|(?<![aeioug])(?<!^som)eo(?!p)|(?<=g)eo(?=[gml])|ua(?=t|l)|(?<=[^qg])uo"
+    r"|iu(?=m)|(?:y|e)ing$|ier$|(?<![tc])ie(?=n[tc])|^scie|ie(?=t)|(?<=[aeiou].)ea$"
+)
+_CONTRACTION = re.compile(r"(n't|'\w+)$")
+_SOUNDED_CONTRACTION = re.compile(
+    r"[^aeiouyr]n't$|(?:[szx]|[cs]h|ce|se|ge)'s$|[td]'d$|[^aeiouy](?:'ll|'ve)$"
 )
 
 
 @lru_cache(maxsize=16_384)
 def _english(word: str) -> int:
-    if word in {"the", "be", "me", "he", "she", "we"}:
-        return 1
+    if "'" in word:
+        sounded = bool(_SOUNDED_CONTRACTION.search(word))
+        return _english(_CONTRACTION.sub("", word) or "a") + sounded
     extra = 0
     if re.search(r"[^aeiouylr]les?$", word):
         extra += 1  # ta-ble
@@ -108,6 +111,6 @@ def _english(word: str) -> int:
     word = re.sub(r"(?<=[aeiou])y(?=[aeiou])", "j", word)
     word = re.sub(r"e(?=ly$|ment|less|ful|ness)", "", word) if len(word) > 5 else word
     total = extra + len(re.findall(r"[aeiouy]+", word)) + len(_TWO_VOWELS.findall(word))
-    if word.endswith(("sm", "thm", "n't")):
+    if word.endswith(("sm", "thm")):
         total += 1
     return max(total, 1 if word else 0)
