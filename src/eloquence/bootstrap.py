@@ -226,6 +226,7 @@ class Eloquence:
                     idle=60 * self.settings.idle_minutes,
                     patience=hello.patience,
                     push_to_talk=hello.push_to_talk,
+                    free_voice=not chosen["tts"].readiness.leaves_machine,
                     measure=self._measure,
                     recording=recorder,
                 )

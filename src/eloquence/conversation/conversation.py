@@ -80,18 +80,14 @@ _TTS = APIConnectOptions(max_retry=1, retry_interval=0.3, timeout=10.0)
 
 
 class Recording(Protocol):
-    """Keeps the sound of a conversation, with consent; `at` is seconds since it began."""
+    """Keeps the sound of a conversation, with consent. Positions are seconds since it began."""
 
-    def learner(self, pcm: bytes, at: float) -> None:
+    def learner(self, position: float, pcm: bytes) -> None:
         """PCM16 mono at 16 kHz."""
         ...
 
-    def character(self, pcm: bytes, at: float) -> None:
-        """PCM16 mono at 24 kHz, which will play at that time."""
-        ...
-
-    def unheard(self, after: float) -> None:
-        """The character was cut at that time."""
+    def character(self, position: float, pcm: bytes) -> None:
+        """PCM16 mono at 24 kHz: what was heard from that position on, told afterwards."""
         ...
 
 
@@ -127,6 +123,8 @@ class Plan:
     """Seconds without a word from the learner after which the conversation is ended."""
     patience: float | None = None
     push_to_talk: bool = False
+    free_voice: bool = False
+    """Whether the voice is made on this machine, so that it may speak into the void."""
     measure: Measure | None = None
     recording: Recording | None = None
 
@@ -197,7 +195,9 @@ class Conversation:
             llm=plan.stages.llm,
             tts=plan.stages.tts,
             vad=voice_activity(),
-            turn_handling=turn_handling(self._patience, push_to_talk=plan.push_to_talk),
+            turn_handling=turn_handling(
+                self._patience, push_to_talk=plan.push_to_talk, free_voice=plan.free_voice
+            ),
             aec_warmup_duration=None,
             user_away_timeout=None,
             session_close_transcript_timeout=0.3,
@@ -268,7 +268,7 @@ class Conversation:
         listener = None
         if plan.recording is not None:
             recording = plan.recording
-            listener = lambda at, pcm: recording.learner(pcm, at / RATE)  # noqa: E731
+            listener = lambda at, pcm: recording.learner(at / RATE, pcm)  # noqa: E731
         engine.input.audio = TapedInput(self._transport.audio_input, self._tape, listener=listener)
         engine.output.audio = self._transport.audio_output
         await engine.start(self._coach, record=False)
@@ -414,7 +414,7 @@ class Conversation:
     def _on_playback(self, utterance: Utterance, position: float, *, finished: bool) -> None:
         self._utterance, self._heard_until = utterance, position
         if utterance.started_at is not None:
-            self._keep_sound(utterance, utterance.started_at, position, finished=finished)
+            self._keep_sound(utterance, utterance.started_at, position)
         if not finished:
             self._transport.send(
                 protocol.Caption(
@@ -543,19 +543,17 @@ class Conversation:
     def _record_turn(self, turn: Turn) -> None:
         self._journal.put_nowait(turn)
 
-    def _keep_sound(
-        self, utterance: Utterance, started_at: float, position: float, *, finished: bool
-    ) -> None:
+    def _keep_sound(self, utterance: Utterance, started_at: float, position: float) -> None:
         recording, pcm = self._plan.recording, utterance.pcm
         if recording is None or pcm is None:
             return
-        begins = self._tape.at(started_at)
-        for piece in pcm:
-            recording.character(piece, begins + utterance.recorded)
-            utterance.recorded += len(piece) / 2 / protocol.OUTPUT_RATE
-        pcm.clear()
-        if finished and position < utterance.recorded - 0.05:
-            recording.unheard(begins + position)
+        heard = int(position * protocol.OUTPUT_RATE) - utterance.recorded
+        if heard > 0:
+            sound = b"".join(pcm)
+            begins = self._tape.at(started_at) + utterance.recorded / protocol.OUTPUT_RATE
+            recording.character(begins, sound[: heard * 2])
+            utterance.recorded += min(heard, len(sound) // 2)
+            utterance.pcm = [sound[heard * 2 :]]
 
     def _keep_unfinished_turn(self) -> None:
         """Stores what was being said when the conversation was cut off."""

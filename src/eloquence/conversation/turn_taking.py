@@ -18,6 +18,10 @@ _SUSPICION = 0.1
 """Seconds of voice over the character after which its sound is held back. Held, not cut: a cough
 costs a short hole, a real interruption is heard at once."""
 
+_TAIL = 0.04
+"""Seconds by which voice activity outlasts the voice (docs/performance.md): taken off the wait, so
+that the silence a learner hears is the patience that was chosen."""
+
 _FALSE_ALARM = 0.9
 """Seconds without words after which what held the character back was nothing, and it goes on."""
 
@@ -59,11 +63,17 @@ def endpointing(patience: Patience, *, push_to_talk: bool) -> EndpointingOptions
     """How long the engine waits in a silence; not at all when the learner says by key."""
     if push_to_talk:
         return {"min_delay": 0.0, "max_delay": 0.0}
-    return {"min_delay": patience.minimum, "max_delay": patience.maximum}
+    return {"min_delay": patience.minimum - _TAIL, "max_delay": patience.maximum - _TAIL}
 
 
-def turn_handling(patience: Patience, *, push_to_talk: bool) -> TurnHandlingOptions:
-    """The engine's turn-handling options for that patience."""
+def turn_handling(
+    patience: Patience, *, push_to_talk: bool, free_voice: bool
+) -> TurnHandlingOptions:
+    """The engine's turn-handling options for that patience.
+
+    The answer is prepared while the silence is still being waited for; with a `free_voice`, one
+    that costs nobody anything, its first sound is too.
+    """
     return {
         "turn_detection": "manual" if push_to_talk else end_of_turn(),
         "endpointing": endpointing(patience, push_to_talk=push_to_talk),
@@ -74,5 +84,5 @@ def turn_handling(patience: Patience, *, push_to_talk: bool) -> TurnHandlingOpti
             "resume_false_interruption": True,
             "false_interruption_timeout": _FALSE_ALARM,
         },
-        "preemptive_generation": {"enabled": True, "preemptive_tts": False},
+        "preemptive_generation": {"enabled": True, "preemptive_tts": free_voice},
     }

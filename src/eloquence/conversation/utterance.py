@@ -31,8 +31,8 @@ class Utterance:
     """When the listener began to hear it."""
     pcm: list[bytes] | None = None
     """Sound that was made and not yet given to the recording; None when nothing is recorded."""
-    recorded: float = 0.0
-    """Seconds of sound given to the recording."""
+    recorded: int = 0
+    """Samples given to the recording."""
 
     def spread(self, clause: str, begins: float) -> None:
         """Gives word times to a clause whose sound lies between `begins` and `duration`, in
