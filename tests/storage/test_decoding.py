@@ -13,6 +13,7 @@ import pytest
 import soundfile
 
 from eloquence.errors import RecordingError
+from eloquence.storage import decoding
 from eloquence.storage.decoding import RATE, decode
 
 
@@ -154,6 +155,15 @@ async def test_values_that_are_no_numbers_do_not_spread(tmp_path: Path) -> None:
     samples = (await decode(tmp_path / "a.wav")).samples
     assert np.isfinite(samples).all()
     assert np.abs(samples).max() <= 1.0
+
+
+async def test_a_file_that_takes_too_long_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoding, "WALL_SECONDS", 0.0)
+    soundfile.write(tmp_path / "a.wav", tone(0.5, RATE), RATE)
+    with pytest.raises(RecordingError, match="took more than"):
+        await decode(tmp_path / "a.wav")
 
 
 async def test_what_is_no_file_is_told(tmp_path: Path) -> None:

@@ -116,11 +116,11 @@ def export_session(
     import asyncio
 
     from eloquence.config import load
-    from eloquence.ops import taking_out
+    from eloquence.ops import archive
 
     settings = load()
     folder = output if output is not None else Path(f"eloquence-{session_id}")
-    for path in asyncio.run(taking_out.export(settings, session_id, folder)):
+    for path in asyncio.run(archive.export(settings, session_id, folder)):
         typer.echo(str(path))
 
 
