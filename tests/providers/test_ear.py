@@ -36,7 +36,7 @@ async def test_each_stretch_of_speech_is_one_utterance_without_words(
     assert kinds.count(Kind.START_OF_SPEECH) == kinds.count(Kind.END_OF_SPEECH) == len(said)
     assert kinds[0] is Kind.START_OF_SPEECH
     starts, ends = [f.start_time for f in said], [f.end_time for f in said]
-    assert 0.4 < starts[0] < 2.0
+    assert 0.4 < starts[0] < 2.4
     assert ends == sorted(ends)
     second = 1 + len(voice) / RATE + 1.5
     assert any(second - 0.6 < start < second + 1.0 for start in starts)
@@ -97,7 +97,7 @@ async def test_a_flush_ends_the_utterance_without_waiting_for_silence(
         stream.end_input()
         later = finals([event async for event in stream])
     assert later
-    assert 2.5 < later[0].start_time < 4.0, "the silence we put in does not shift the clock"
+    assert 3.0 < later[0].start_time < 4.3, "the silence we put in does not shift the clock"
 
 
 def test_it_is_always_ready_and_names_the_model_that_would_help() -> None:
