@@ -94,8 +94,6 @@ class Norms(Model):
     """Weight of the worst part in a dimension."""
     least_coverage: Share = 0.5
     """Share of a dimension's weight that must be measured."""
-    syllables_per_nucleus: Positive = 1.0
-    """What a syllable nucleus found in the sound stands for."""
     unknown_pauses: UnknownPauses
     measures: dict[str, MeasureNorm]
     dimensions: dict[Dimension, DimensionNorm]

@@ -166,7 +166,8 @@ def _heard(
     elif sound is not None:
         span = timing.span_by_ear(sound)
         silences = timing.silences_by_ear(sound)
-        onsets = [(time, norms.syllables_per_nucleus) for time in sound.nuclei]
+        one = timing.SYLLABLES_PER_NUCLEUS[norms.language]
+        onsets = [(time, one) for time in sound.nuclei]
     if (not words and sound is None) or span is None:
         return None
     tally = Tally(

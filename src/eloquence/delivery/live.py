@@ -1,15 +1,12 @@
 """What is known of a turn the moment it ends, for a coach that answers without a model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 from eloquence.delivery import timing
 from eloquence.delivery.sound import Sound
 from eloquence.delivery.syllables import Language
 from eloquence.delivery.words import Word
-
-NUCLEI: Mapping[Language, float] = {"fr": 1.04, "en": 1.10}
-"""Syllables per nucleus found in the sound, measured on read speech with known text."""
 
 LONG_PAUSE = 1.0
 
@@ -28,7 +25,7 @@ def last_turn_facts(
     elif sound is not None:
         span = timing.span_by_ear(sound)
         gaps = [silence.seconds for silence in timing.silences_by_ear(sound)]
-        syllables = len(sound.nuclei) * NUCLEI[language]
+        syllables = timing.syllables_by_ear(sound, language)
     else:
         return 0.0, None, 0
     seconds = span[1] - span[0] if span else 0.0

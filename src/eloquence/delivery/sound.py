@@ -26,11 +26,11 @@ _WINDOW = 512
 _BLOCK = 4096  # frames: 65 s at a time, so that memory grows with the frames and not the spectra
 _FULL_BAND = slice(2, None)  # from 62 Hz: no offset, no rumble
 _SPEECH_BAND = slice(4, 193)  # 125 Hz to 6 kHz: no mains hum, no hiss
-_SONORITY_BAND = slice(8, 105)  # 250 Hz to 3.3 kHz: what vowels are loud in
+_SONORITY_BAND = slice(13, 90)  # 400 Hz to 2.8 kHz: what vowels are loud in
 _WIDEST = (60.0, 600.0)  # Hz, any speaking voice
 _SHORTEST_SOUND = 0.1  # s, a shorter sound is a click (de Jong & Wempe 2009)
 _RANGE = 25.0  # dB below the loudest percentile that still is speech (de Jong & Wempe 2009)
-_DIP = 2.0  # dB between two syllable nuclei (de Jong & Wempe 2009)
+_DIP = 2.5  # dB between two syllable nuclei (2 to 4 in de Jong & Wempe 2009)
 _QUIET_ROOM = -75.0  # dB below the loudest percentile: a noise floor lower than that is digital
 _WORKING_PEAK = 0.3  # level of the loud frames that the pitch model is given, whatever the gain
 _VOICED = 0.5  # confidence of the pitch model from which a frame is voiced
@@ -81,14 +81,14 @@ def measure(samples: NDArray[np.float32], sample_rate: int, *, start: float = 0.
         relative = np.maximum(band - loudest, 2 * _QUIET_ROOM)
         loud = wave * np.float32(_WORKING_PEAK * 10 ** (-loudest / 20))
         pitch = _voiced_pitch(loud, _WIDEST, len(full))
-        speech, snr = _speech(relative, voiced=~np.isnan(pitch))
+        voiced = ~np.isnan(pitch)
+        speech, snr = _speech(relative, voiced=voiced)
         inside = np.zeros(len(full), dtype=bool)
         for first, last in speech:
             inside[first : last + 1] = True
         pitch = _in_own_range(np.where(inside, pitch, np.nan), loud)
-        pitch[~inside] = np.nan
-        sonority = sonority - sonority.max()
-        nuclei = _nuclei(sonority, voiced=~np.isnan(pitch), inside=inside)
+        sonority = sonority - np.quantile(sonority[inside], 0.9) if inside.any() else sonority
+        nuclei = _nuclei(sonority, voiced=voiced, inside=inside)
     return Sound(
         start=start,
         duration=round(duration, 6),
@@ -243,7 +243,7 @@ def _stretches(active: NDArray[np.bool_], voiced: NDArray[np.bool_]) -> list[tup
 def _nuclei(
     level: NDArray[np.float64], *, voiced: NDArray[np.bool_], inside: NDArray[np.bool_]
 ) -> list[int]:
-    """Frames of syllable nuclei: voiced peaks with a dip of 2 dB on both sides.
+    """Frames of syllable nuclei: voiced peaks with a dip of 2.5 dB on both sides.
 
     Levels are smoothed over 64 ms first, as Praat's intensity with a minimum pitch of 50 Hz is.
     """

@@ -5,7 +5,7 @@ last: the silence around it belongs to turn-taking. Counts of turns add up, so t
 of a session are ratios of sums and a stretch of speech can be taken out again.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -21,6 +21,9 @@ LONG_MID_PHRASE = 1.0
 """Seconds from which a silence inside a phrase is long."""
 LONG_ANYWHERE = 2.0
 """Seconds from which a silence is long wherever it falls."""
+
+SYLLABLES_PER_NUCLEUS: Mapping[Language, float] = {"fr": 1.05, "en": 1.08}
+"""What a syllable nucleus found in the sound stands for: measured on read speech of known text."""
 
 _SENTENCE_END = ".!?…"
 _PUNCTUATION = ".,;:!?…"
@@ -129,6 +132,11 @@ def silences_by_ear(sound: Sound) -> list[Silence]:
 def syllables(words: Sequence[Word], language: Language) -> int:
     """Spoken syllables of timed words."""
     return sum(syllable_count(word.text, language) for word in words)
+
+
+def syllables_by_ear(sound: Sound, language: Language) -> float:
+    """Syllables of a sound from its nuclei, corrected for those that are usually missed."""
+    return len(sound.nuclei) * SYLLABLES_PER_NUCLEUS[language]
 
 
 def overlap(interval: Interval, others: Sequence[Interval]) -> float:
