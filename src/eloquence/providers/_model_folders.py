@@ -1,5 +1,6 @@
 """Where downloaded speech models lie: a folder with one entry for each."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -7,8 +8,11 @@ from platformdirs import user_data_path
 
 
 def models_folder(given: Path | None) -> Path:
-    """The folder given, else the one in this user's data folder."""
-    return given or user_data_path("eloquence", appauthor=False) / "models"
+    """The folder given, else the one in the data folder: `ELOQUENCE_DATA`, or this user's own."""
+    if given is not None:
+        return given
+    data = os.environ.get("ELOQUENCE_DATA")
+    return (Path(data) if data else user_data_path("eloquence", appauthor=False)) / "models"
 
 
 def first_installed(folder: Path, names: Iterable[str]) -> str:
