@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 import soundfile
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from eloquence.coaching.report import DimensionScore, Report
 from eloquence.coaching.session import SessionEnd, Turn
@@ -456,6 +458,41 @@ def test_every_event_lies_in_its_turn_and_costs_something_or_nothing(assessed: A
         assert event.turn == 0
         assert -0.01 <= event.start < event.end <= report.turns[0].end + 0.01
         assert 0 <= event.effect <= 1
+
+
+words_of_any_kind = st.lists(
+    st.builds(
+        Word,
+        st.sampled_from(["euh", "je", "l’eau", "", "!", "bateau.", "du", "coup", "42", "qu’"]),
+        st.floats(0, 200),
+        st.floats(0, 200),
+    ),
+    max_size=80,
+)
+
+
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(turns=st.lists(st.tuples(words_of_any_kind | st.none(), st.booleans()), max_size=4))
+def test_words_out_of_order_or_without_length_still_give_a_report(
+    assessed: Assess, turns: list[tuple[list[Word] | None, bool]]
+) -> None:
+    sound = heard(6)
+    made = [
+        Turn(
+            index=index,
+            speaker="learner",
+            start=0,
+            end=200,
+            words=None if words is None else tuple(words),
+            sound=sound if with_sound else None,
+        )
+        for index, (words, with_sound) in enumerate(turns)
+    ]
+    report = assessed(made)
+    assert Report.model_validate_json(report.model_dump_json()) == report
+    assert assessed(made).model_dump_json() == report.model_dump_json()
 
 
 @pytest.mark.speech

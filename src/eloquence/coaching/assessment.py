@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
+from math import isfinite
 from statistics import fmean, median
 
 import numpy as np
@@ -67,11 +68,11 @@ def assess(
     readings = _readings(seen, seen.tally, norms)
     refusal = _refusal(seen, norms, phrases)
     names = [name for name in exercise.criteria.dimensions if name in norms.dimensions]
+    nothing = Scored(None, None, None, 0.0, {})
     scores: dict[Dimension, Scored] = {
-        name: scored(norms.dimensions[name], readings, norms, register) for name in names
+        name: nothing if refusal else scored(norms.dimensions[name], readings, norms, register)
+        for name in names
     }
-    if refusal:
-        scores = {name: Scored(None, None, None, 0.0, {}) for name in names}
     costs = {name: _effects(name, scores[name], seen, readings, norms, register) for name in names}
     dimensions = tuple(
         _dimension(
@@ -587,7 +588,7 @@ def _evaluation(
 
 
 def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)
+    return None if value is None or not isfinite(value) else round(value, 4)
 
 
 def _lower(label: str) -> str:
