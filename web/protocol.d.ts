@@ -72,7 +72,7 @@ export interface Press {
   type: "press";
 }
 
-/** Push-to-talk: the learner has finished talking. */
+/** The learner has finished talking: push-to-talk, or « J’ai fini » at any time. */
 export interface Release {
   type: "release";
 }

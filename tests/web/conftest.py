@@ -138,8 +138,9 @@ def exercise(language: str, id_: str, title: str, **fields: Any) -> Message:
         },
         "dimensions": ["fluency", "clarity", "engagement"],
         "patience": {"minimum": 0.6, "maximum": 3.0},
-        "tips": ["Prenez le temps de respirer avant de répondre.", "Un silence n’est pas une faute."]
-        if french else ["Take a breath before you answer.", "Silence is not a mistake."],
+        "tips": ["Prenez le temps de respirer.", "Un silence n’est pas une faute."]
+        if french
+        else ["Take a breath before you answer.", "Silence is not a mistake."],
         "scenarios": [{"id": "free", "title": "Libre" if french else "Free", "description": ""}],
         **fields,
     }  # fmt: skip
@@ -147,18 +148,28 @@ def exercise(language: str, id_: str, title: str, **fields: Any) -> Message:
 
 def exercises(language: str) -> list[Message]:
     french = language == "fr"
+    thomas = {
+        "id": "thomas", "name": "Thomas", "role": "Recruteur",
+        "description": "Exigeant et juste.", "avatar": "",
+    }  # fmt: skip
+    scenarios = [
+        {"id": "first", "title": "Premier contact", "description": "Seul avec le recruteur."},
+        {"id": "panel", "title": "Devant trois personnes", "description": ""},
+    ]
+    free, interview, pitch = (
+        ("Conversation libre avec Marie", "Entretien d’embauche", "Pitch d’une minute")
+        if french
+        else ("Free talk with Marie", "Job interview", "One-minute pitch")
+    )
     return [
-        exercise(language, "conversation_libre_marie", "Conversation libre avec Marie" if french else "Free talk with Marie"),
+        exercise(language, "conversation_libre_marie", free),
         exercise(
-            language, "entretien", "Entretien d’embauche" if french else "Job interview",
-            icon="💼", difficulty="intermediate", duration_minutes=12,
-            character={"id": "thomas", "name": "Thomas", "role": "Recruteur", "description": "Exigeant et juste.", "avatar": ""},
-            scenarios=[
-                {"id": "first", "title": "Premier contact", "description": "Dix minutes avec le recruteur."},
-                {"id": "panel", "title": "Devant trois personnes", "description": ""},
-            ],
+            language, "entretien", interview, icon="💼", difficulty="intermediate",
+            duration_minutes=12, character=thomas, scenarios=scenarios,
         ),
-        exercise(language, "pitch", "Pitch d’une minute" if french else "One-minute pitch", icon="target", difficulty="advanced", duration_minutes=2.5),
+        exercise(
+            language, "pitch", pitch, icon="target", difficulty="advanced", duration_minutes=2.5
+        ),
     ]  # fmt: skip
 
 
@@ -179,9 +190,9 @@ class StandIn:
         )
         self.wav = b""
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self._runner = web.AppRunner(self._app())
+        self._runner = web.AppRunner(self._app(), shutdown_timeout=1)
         self.port = asyncio.run_coroutine_threadsafe(self._open(), self._loop).result(10)
 
     @property
@@ -190,7 +201,7 @@ class StandIn:
 
     async def _open(self) -> int:
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0, shutdown_timeout=1)
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
         return int(self._runner.addresses[0][1])
 
@@ -244,7 +255,10 @@ class StandIn:
         )
         stages = {
             "stt": heard,
-            "llm": stage("openai", "Mistral, par Scaleway.", model="mistral-small", leaves_machine="api.scaleway.ai"),
+            "llm": stage(
+                "openai", "Mistral, par Scaleway.", model="mistral-small",
+                leaves_machine="api.scaleway.ai",
+            ),
             "tts": stage("espeak", "Voix de synthèse."),
         }  # fmt: skip
         if self.unready:
@@ -285,7 +299,9 @@ class StandIn:
         return web.json_response(self.report)
 
     async def _audio(self, request: web.Request) -> web.Response:
-        return web.Response(body=self.wav, content_type="audio/wav", headers={"Accept-Ranges": "none"})
+        return web.Response(
+            body=self.wav, content_type="audio/wav", headers={"Accept-Ranges": "none"}
+        )
 
     async def _delete(self, request: web.Request) -> web.Response:
         self.deleted.append(request.match_info["id"])
@@ -390,9 +406,11 @@ def page(context: BrowserContext) -> Iterator[Page]:
     opened.on("pageerror", lambda error: errors.append(str(error)))
     opened.on(
         "console",
-        lambda line: errors.append(line.text)
-        if line.type in {"error", "warning"} and "status of 404" not in line.text
-        else None,
+        lambda line: (
+            errors.append(line.text)
+            if line.type in {"error", "warning"} and "status of 404" not in line.text
+            else None
+        ),
     )
     yield opened
     assert errors == []

@@ -11,7 +11,6 @@
 /** @typedef {Node | string | number | false | null | undefined} Child */
 
 const FR = {
-  "with": "Avec {name}",
   "strength": "Point fort",
   "priority": "À travailler en premier",
   "drill.open": "Faire l’exercice ({time})",
@@ -61,11 +60,10 @@ const FR = {
   "provisional": "Provisoire : moins de 45 secondes de parole, à lire comme une fourchette.",
   "why": "Pourquoi ?",
   "why.measure": "Mesure",
-  "why.value": "Vous",
-  "why.target": "Zone visée",
-  "why.weight": "Poids",
-  "why.score": "Score",
-  "why.source": "Norme",
+  "why.target": "zone visée : {band}",
+  "why.weight": "poids : {share}",
+  "why.score": "score {score} sur 100",
+  "why.source": "Norme : {source}",
   "target.between": "{low} à {high}",
   "target.least": "au moins {low}",
   "target.most": "au plus {high}",
@@ -98,7 +96,6 @@ const FR = {
 
 /** @type {typeof FR} */
 const EN = {
-  "with": "With {name}",
   "strength": "Strength",
   "priority": "To work on first",
   "drill.open": "Do the drill ({time})",
@@ -148,11 +145,10 @@ const EN = {
   "provisional": "Provisional: less than 45 seconds of speech, to be read as a range.",
   "why": "Why?",
   "why.measure": "Measure",
-  "why.value": "You",
-  "why.target": "Target zone",
-  "why.weight": "Weight",
-  "why.score": "Score",
-  "why.source": "Norm",
+  "why.target": "target zone: {band}",
+  "why.weight": "weight: {share}",
+  "why.score": "score {score} out of 100",
+  "why.source": "Norm: {source}",
   "target.between": "{low} to {high}",
   "target.least": "at least {low}",
   "target.most": "at most {high}",
@@ -329,7 +325,7 @@ const jump = (head, tongue, start, about) =>
       class: "jump", type: "button", onclick: () => head.go(Math.max(0, start - 0.3)),
       "aria-label": `${tongue.t(head.audio ? "listen" : "see")} ${tongue.t("at", { time: tongue.clock(start) })}${about ? `, ${about}` : ""}`,
     },
-    h("span", { "aria-hidden": "true" }, head.audio ? "▶" : "↓"),
+    h("span", { class: head.audio ? "sign-play" : "sign-down", "aria-hidden": "true" }),
     tongue.clock(start),
   );
 
@@ -511,7 +507,7 @@ const pauseMark = (pause, tongue) =>
   h(
     "span",
     { class: `mark pause ${pause.kind}`, title: tongue.t("pause", { n: tongue.number(pause.end - pause.start) }) },
-    `⏸\u00a0${tongue.number(pause.end - pause.start)}\u00a0s`,
+    `${tongue.number(pause.end - pause.start)}\u00a0s`,
   );
 
 /** The words of a turn, its pauses and its moments.
@@ -764,6 +760,31 @@ function target(part, tongue) {
   return "–";
 }
 
+/** One measure of a dimension: its value, what it aims at, what it weighs and where its norm is
+ * from. @param {Part} part @param {Tongue} tongue */
+const partItem = (part, tongue) =>
+  h(
+    "li",
+    {},
+    h(
+      "p",
+      { class: "part-value" },
+      h("strong", {}, part.label),
+      h("span", {}, part.value === null ? "–" : tongue.quantity(part.value, part.unit)),
+    ),
+    part.value === null && part.reason && h("p", {}, part.reason),
+    h(
+      "p",
+      { class: "quiet-note" },
+      [
+        tongue.t("why.target", { band: target(part, tongue) }),
+        part.score !== null && tongue.t("why.score", { score: tongue.score(part.score) }),
+        tongue.t("why.weight", { share: tongue.share(part.weight) }),
+      ].filter(Boolean).join(" · "),
+    ),
+    part.source && h("p", { class: "quiet-note" }, tongue.t("why.source", { source: part.source })),
+  );
+
 /** @param {DimensionScore} score @param {number} mark @param {Tongue} tongue */
 function rangeBar({ score, low, high }, mark, tongue) {
   if (score === null || low === null || high === null) return null;
@@ -799,18 +820,7 @@ function scoreCard(dimension, report, head, tongue) {
         "details",
         {},
         h("summary", {}, tongue.t("why"), h("span", { class: "unseen" }, ` ${dimension.label}`), dimension.coverage < 1 && h("span", { class: "quiet-note" }, ` ${tongue.t("coverage", { share: tongue.share(dimension.coverage) })}`)),
-        tableOf(
-          `${tongue.t("why")} ${dimension.label}`,
-          [tongue.t("why.measure"), tongue.t("why.value"), tongue.t("why.target"), tongue.t("why.score"), tongue.t("why.weight"), tongue.t("why.source")],
-          dimension.parts.map((part) => [
-            part.label,
-            part.value === null ? part.reason || "–" : tongue.quantity(part.value, part.unit),
-            target(part, tongue),
-            part.score === null ? "–" : tongue.score(part.score),
-            tongue.share(part.weight),
-            part.source || "–",
-          ]),
-        ),
+        h("ul", { class: "parts" }, ...dimension.parts.map((part) => partItem(part, tongue))),
       ),
     dimension.events.length > 0 &&
       h(
@@ -917,7 +927,7 @@ export function renderReport(report, options = {}) {
     h(
       "header",
       {},
-      h("p", { class: "eyebrow" }, [report.title, otherName(report) && tongue.t("with", { name: otherName(report) }), tongue.date(report.started_at), tongue.clock(report.duration)].filter(Boolean).join(" · ")),
+      h("p", { class: "eyebrow" }, [report.title, tongue.date(report.started_at), tongue.clock(report.duration)].filter(Boolean).join(" · ")),
       h("h1", { "data-testid": "report-headline" }, feedback.headline),
       ["interrupted", "failed"].includes(report.status) && h("p", { class: "quiet-note", "data-testid": "cut-short" }, tongue.t("cut")),
     ),

@@ -207,6 +207,11 @@ export class Conversation {
     this.connection.send({ type: on ? "press" : "release" });
   }
 
+  /** The learner has said it all: no need to wait for a silence. */
+  done() {
+    this.connection.send({ type: "release" });
+  }
+
   /** @param {number} seconds */
   setPatience(seconds) {
     this.connection.send({ type: "set_patience", seconds });

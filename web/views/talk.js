@@ -72,6 +72,7 @@ function conversation(exercise, context, microphone) {
 
   // What one can do.
   const hold = h("button", { class: "hold", "data-testid": "hold", hidden: !plan.pushToTalk }, icon("microphone"), h("span", {}, t("talk.ptt")));
+  const done = h("button", { class: "done", "data-testid": "done", hidden: plan.pushToTalk || !microphone, disabled: true }, icon("check"), h("span", {}, t("talk.done")));
   const pause = h("button", { "data-testid": "pause", "aria-pressed": "false" }, icon("pause"), h("span", {}, t("talk.pause")));
   const interrupt = h("button", { "data-testid": "interrupt", disabled: true }, icon("hand"), h("span", {}, t("talk.interrupt")));
   const end = h("button", { class: "danger", "data-testid": "end" }, icon("stop"), h("span", {}, t("talk.end")));
@@ -87,7 +88,7 @@ function conversation(exercise, context, microphone) {
     "div",
     { class: "talk", "data-testid": "talk" },
     h("h1", { class: "talk-title" }, t("talk.title", { name })),
-    h("div", { class: "talk-side" }, stage, own, timer, notices, hold, h("div", { class: "talk-buttons" }, interrupt, pause, end)),
+    h("div", { class: "talk-side" }, stage, own, timer, notices, hold, done, h("div", { class: "talk-buttons" }, interrupt, pause, end)),
     h("div", { class: "talk-main" }, captions.element, say, options()),
   );
   const node = h("div", { class: "talk-view" }, body);
@@ -101,6 +102,7 @@ function conversation(exercise, context, microphone) {
     word.dataset.state = state;
     hint.textContent = t(`talk.hint.${key}`, { name });
     interrupt.disabled = state !== "speaking";
+    done.disabled = state !== "listening";
     const paused = state === "paused";
     pause.setAttribute("aria-pressed", String(paused));
     pause.replaceChildren(icon(paused ? "play" : "pause"), h("span", {}, t(paused ? "talk.resume" : "talk.pause")));
@@ -187,6 +189,7 @@ function conversation(exercise, context, microphone) {
 
   interrupt.addEventListener("click", () => talking.interrupt());
   pause.addEventListener("click", () => talking.pause(state !== "paused"));
+  done.addEventListener("click", () => talking.done());
   end.addEventListener("click", () => talking.end());
   say.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -242,6 +245,7 @@ function conversation(exercise, context, microphone) {
       tick("talk-ptt", t("talk.ptt.option"), "", plan.pushToTalk, (on) => {
         plan.pushToTalk = on;
         hold.hidden = !on;
+        done.hidden = on;
         talking.setPushToTalk(on);
       }),
       tick("show-timer", t("talk.timer.show"), "", settings.timer, (on) => {

@@ -1,0 +1,42 @@
+"""What is written by a program is what the program would write now."""
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from eloquence.coaching.report import Report
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def generator() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "scripts/generate_protocol.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_types_of_the_page_are_those_of_the_server(generator: ModuleType) -> None:
+    assert generator.main(["--check"]) == 0
+
+
+def test_a_stale_file_is_named(
+    generator: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(generator, "WEB", tmp_path / "web")
+    assert generator.main(["--check"]) == 1
+    assert "web/protocol.d.ts is out of date" in capsys.readouterr().out
+    assert generator.main([]) == 0
+    assert generator.main(["--check"]) == 0
+
+
+def test_the_sample_report_is_a_report() -> None:
+    text = (ROOT / "tests/web/report.json").read_text(encoding="utf-8")
+    assert json.loads(Report.model_validate_json(text).model_dump_json()) == json.loads(text)

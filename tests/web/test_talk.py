@@ -1,0 +1,283 @@
+"""A conversation at the page: what it sends, what it plays, what it shows."""
+
+import asyncio
+import struct
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+pytestmark = pytest.mark.e2e
+
+
+def state(page: Page, name: str) -> None:
+    expect(page.get_by_test_id("state")).to_have_attribute("data-state", name)
+
+
+def begin(page: Page) -> None:
+    """From the preparation through the microphone check into the conversation."""
+    page.goto("#/exercise/conversation_libre_marie")
+    page.get_by_test_id("to-microphone").click()
+    page.get_by_test_id("start").click()
+    page.get_by_test_id("talk").wait_for()
+
+
+def loudest(frames: list[tuple[float, bytes]]) -> int:
+    return max((max(struct.unpack("<320h", frame)) for _, frame in frames), default=0)
+
+
+def test_the_voice_arrives_as_50_whole_frames_a_second(page: Page, server: Any) -> None:
+    """RT: PCM16 of 16 kHz in frames of 20 ms, none missing."""
+
+    async def listen(talk: Any) -> None:
+        await talk.ready()
+        await talk.send("state", state="listening")
+        await talk.hear(250)
+        await talk.end()
+
+    server.script = listen
+    begin(page)
+    page.wait_for_url("**/#/report/*")
+    frames = server.talks[0].frames
+    assert {len(frame) for _, frame in frames} == {640}
+    span = frames[249][0] - frames[49][0]
+    assert 200 / span == pytest.approx(50, rel=0.04)
+    assert loudest(frames) > 3000
+
+
+def test_the_hello_says_what_was_chosen(page: Page, server: Any) -> None:
+    page.goto("#/exercise/entretien")
+    page.get_by_role("radio", name="Devant trois personnes").check()
+    page.get_by_test_id("patience").fill("4.5")
+    page.get_by_test_id("keep-audio").check()
+    page.get_by_test_id("to-microphone").click()
+    page.get_by_test_id("start").click()
+    state(page, "listening")
+    assert server.talks[0].hello == {
+        "type": "hello", "version": 1, "exercise": "entretien", "scenario": "panel",
+        "language": "fr", "patience": 4.5, "push_to_talk": False, "keep_audio": True,
+    }  # fmt: skip
+
+
+def test_nothing_is_kept_unless_asked_for(page: Page, server: Any) -> None:
+    begin(page)
+    state(page, "listening")
+    assert server.talks[0].hello["keep_audio"] is False
+
+
+def test_an_interruption_is_answered_with_what_was_really_heard(page: Page, server: Any) -> None:
+    """RT-07: the position is that of the loudspeaker, within 50 ms."""
+    found: dict[str, float] = {}
+
+    async def speak(talk: Any) -> None:
+        await talk.ready()
+        await talk.speak(0, 8.0)
+        began, _ = await talk.wait("playback_started", segment=0)
+        at, _ = await talk.wait("interrupt")
+        await talk.send("playback_clear", segment=0)
+        cleared, message = await talk.wait("playback_cleared", segment=0)
+        found.update(truth=cleared - began, told=message["position"], answer=cleared - at)
+        await talk.send("state", state="listening")
+
+    server.script = speak
+    begin(page)
+    state(page, "speaking")
+    page.wait_for_timeout(700)
+    page.keyboard.press("Escape")
+    state(page, "cut")
+    state(page, "listening")
+    assert found["told"] == pytest.approx(found["truth"], abs=0.05)
+    assert found["answer"] < 0.2
+    kinds = [message["type"] for _, message in server.talks[0].messages]
+    progress = [
+        m["position"] for _, m in server.talks[0].messages if m["type"] == "playback_progress"
+    ]
+    assert kinds.index("playback_started") < kinds.index("playback_progress")
+    assert progress == sorted(progress)
+    assert all(0.2 < b - a < 0.3 for a, b in pairwise(progress))
+
+
+def test_what_is_held_goes_on_where_it_was(page: Page, server: Any) -> None:
+    found: dict[str, float] = {}
+
+    async def speak(talk: Any) -> None:
+        await talk.ready()
+        await talk.speak(0, 1.0)
+        began, _ = await talk.wait("playback_started", segment=0)
+        await asyncio.sleep(0.3)
+        await talk.send("playback_pause", segment=0)
+        await asyncio.sleep(0.5)
+        await talk.send("playback_resume", segment=0)
+        ended, message = await talk.wait("playback_ended", segment=0)
+        found.update(took=ended - began, told=message["position"])
+        await talk.end()
+
+    server.script = speak
+    begin(page)
+    page.wait_for_url("**/#/report/*")
+    assert found["told"] == pytest.approx(1.0, abs=0.001)
+    assert found["took"] == pytest.approx(1.5, abs=0.12)
+
+
+def test_captions_follow_and_say_who_was_interrupted(page: Page, server: Any) -> None:
+    async def speak(talk: Any) -> None:
+        await talk.ready()
+        await talk.say("learner", "bonjour ma", id="a", final=False)
+        await talk.say("learner", "Bonjour Marie.", id="a")
+        await talk.say("character", "Bonjour <b>vous</b>", id="b", interrupted=True)
+        await talk.wait("end")
+        await talk.end()
+
+    server.script = speak
+    begin(page)
+    captions = page.get_by_test_id("caption")
+    expect(captions).to_have_count(2)
+    expect(captions.first).to_have_text("VousBonjour Marie.")
+    expect(captions.last).to_have_text("MarieBonjour <b>vous</b> — interrompu")
+    expect(page.get_by_test_id("captions")).to_have_attribute("role", "log")
+
+
+def test_push_to_talk_lets_the_voice_out_only_while_held(page: Page, server: Any) -> None:
+    page.goto("#/exercise/conversation_libre_marie")
+    page.get_by_test_id("push-to-talk").check()
+    page.get_by_test_id("to-microphone").click()
+    page.get_by_test_id("start").click()
+    state(page, "listening")
+    page.wait_for_timeout(1500)
+    talk = server.talks[0]
+    assert talk.hello["push_to_talk"] is True
+    assert loudest(talk.frames[20:]) == 0
+    page.keyboard.down("v")
+    page.wait_for_timeout(1300)
+    page.keyboard.up("v")
+    page.wait_for_timeout(300)
+    kinds = [message["type"] for _, message in talk.messages]
+    assert kinds == ["press", "release"]
+    assert loudest(talk.frames) > 1000
+    page.get_by_test_id("hold").focus()
+    page.keyboard.down(" ")
+    page.keyboard.up(" ")
+    page.wait_for_timeout(200)
+    assert [m["type"] for _, m in talk.messages] == ["press", "release"] * 2
+
+
+def test_a_pause_stops_the_voice_and_the_sound(page: Page, server: Any) -> None:
+    async def speak(talk: Any) -> None:
+        await talk.ready()
+        await talk.speak(0, 3.0)
+        await talk.wait("playback_ended", segment=0)
+        await talk.end()
+
+    server.script = speak
+    begin(page)
+    state(page, "speaking")
+    page.get_by_test_id("pause").click()
+    state(page, "paused")
+    page.wait_for_timeout(400)
+    talk = server.talks[0]
+    before = len(talk.messages)
+    quiet_from = len(talk.frames)
+    page.wait_for_timeout(1500)
+    assert len(talk.messages) == before, "nothing plays"
+    assert loudest(talk.frames[quiet_from:]) == 0
+    page.keyboard.press("p")
+    page.wait_for_url("**/#/report/*")
+    ended = [m for _, m in talk.messages if m["type"] == "playback_ended"]
+    assert ended[0]["position"] == pytest.approx(3.0, abs=0.001)
+
+
+def test_one_can_type_without_a_microphone(browser: Any, server: Any) -> None:
+    context: BrowserContext = browser.new_context(base_url=server.address, locale="fr-FR")
+    page = context.new_page()
+    page.add_init_script(
+        "navigator.mediaDevices.getUserMedia = () =>"
+        " Promise.reject(new DOMException('gone', 'NotFoundError'))"
+    )
+    page.goto("#/exercise/conversation_libre_marie")
+    page.get_by_test_id("to-microphone").click()
+    page.get_by_test_id("mic-absent").wait_for()
+    page.get_by_test_id("no-microphone").click()
+    state(page, "listening")
+    page.get_by_test_id("say-text").fill("  Bonjour p v ! ")
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(200)
+    assert [m for _, m in server.talks[0].messages] == [{"type": "say", "text": "Bonjour p v !"}]
+    assert server.talks[0].frames == []
+    page.get_by_test_id("end").click()
+    page.wait_for_url("**/#/report/*")
+    context.close()
+
+
+def test_patience_can_be_changed_while_talking(page: Page, server: Any) -> None:
+    begin(page)
+    state(page, "listening")
+    page.get_by_test_id("options").locator("summary").click()
+    page.get_by_test_id("patience").fill("5")
+    page.wait_for_timeout(200)
+    assert server.talks[0].messages[-1][1] == {"type": "set_patience", "seconds": 5}
+
+
+def test_one_can_say_that_one_is_done_without_waiting(page: Page, server: Any) -> None:
+    begin(page)
+    state(page, "listening")
+    page.get_by_test_id("done").click()
+    page.wait_for_timeout(200)
+    assert [message for _, message in server.talks[0].messages] == [{"type": "release"}]
+
+
+def test_a_lost_connection_says_what_was_saved(page: Page, server: Any) -> None:
+    async def break_off(talk: Any) -> None:
+        await talk.ready()
+        await talk.send("turn_stored", index=0, speaker="character", response=None)
+        await talk.send("turn_stored", index=1, speaker="learner", response=None)
+        await talk.socket.close()
+
+    server.script = break_off
+    begin(page)
+    lost = page.get_by_test_id("lost")
+    expect(lost).to_contain_text("en sûreté\u00a0: 2")
+    expect(lost.get_by_role("link", name="Voir le bilan")).to_be_visible()
+    expect(lost.get_by_role("heading")).to_be_focused()
+
+
+def test_a_refusal_is_shown_with_what_to_do(page: Page, server: Any) -> None:
+    async def refuse(talk: Any) -> None:
+        await talk.send(
+            "error", code="capacity", message="Toutes les places sont prises.",
+            mend="Réessayez dans quelques minutes.", retryable=True,
+        )  # fmt: skip
+        await talk.socket.close()
+
+    server.script = refuse
+    begin(page)
+    failed = page.get_by_test_id("failed")
+    expect(failed).to_contain_text("Toutes les places sont prises.")
+    expect(failed).to_contain_text("Réessayez dans quelques minutes.")
+
+
+def test_leaving_the_conversation_lets_go_of_everything(page: Page, server: Any) -> None:
+    begin(page)
+    state(page, "listening")
+    talk = server.talks[0]
+    page.evaluate("location.hash = '#/'")
+    page.get_by_test_id("exercises").wait_for()
+    page.wait_for_timeout(200)
+    count = len(talk.frames)
+    page.wait_for_timeout(300)
+    assert len(talk.frames) == count
+    assert talk.socket.closed
+
+
+def test_a_notice_is_shown_and_the_conversation_goes_on(page: Page, server: Any) -> None:
+    async def warn(talk: Any) -> None:
+        await talk.ready()
+        await talk.send("state", state="listening")
+        await talk.send("notice", code="slow", message="Le modèle répond lentement.")
+        await talk.wait("end")
+        await talk.end()
+
+    server.script = warn
+    begin(page)
+    expect(page.get_by_test_id("notices")).to_contain_text("Le modèle répond lentement.")
+    state(page, "listening")
