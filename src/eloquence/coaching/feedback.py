@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from eloquence.coaching.character import Language, Model
-from eloquence.coaching.evaluation import Reading, Scored, expected_score, side
+from eloquence.coaching.evaluation import Reading, Scored, band_score, expected_score, side
 from eloquence.coaching.exercise import Dimension, Register
 from eloquence.coaching.norms import MeasureNorm, Norms, Points
 from eloquence.coaching.observation import Moment
@@ -220,9 +220,12 @@ def _priority(
     for measure in sorted(scores):
         value = readings[measure].value
         norm = norms.measures[measure]
-        if value is None or scores[measure] >= FINE:
+        if value is None:
             continue
-        where = side(value, norm.bands[register])
+        points = norm.bands[register]
+        if max(scores[measure], band_score(value, points)) >= FINE:  # a doubt is no fault
+            continue
+        where = side(value, points)
         if where == "inside" or where not in phrases.priorities.get(measure, {}):
             continue
         gain = weights[measure] * (1 - scores[measure]) * norm.reliability * norm.trainability
