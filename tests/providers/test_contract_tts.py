@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from livekit.agents.types import USERDATA_TIMED_TRANSCRIPT, APIConnectOptions
 from eloquence import registry
 from eloquence.conversation.stages import Resources
 from eloquence.testing.context import stage_context
+from eloquence.testing.piper import write_humming_voice
 from eloquence.testing.services import Services
 
 ONCE = APIConnectOptions(max_retry=0, timeout=5)
@@ -26,20 +28,19 @@ async def services() -> AsyncIterator[Services]:
 
 @pytest.fixture(params=registry.names("tts"))
 def voice(
-    request: pytest.FixtureRequest, services: Services, resources: Resources
+    request: pytest.FixtureRequest, services: Services, resources: Resources, tmp_path: Path
 ) -> "tts.TTS[Any]":
     given: dict[str, dict[str, object]] = {
         "openai": {"base_url": services.url},
         "espeak": {},
-        "piper": {},
+        "piper": {"models": tmp_path},
     }
+    write_humming_voice(tmp_path)
     if request.param not in given:
         pytest.skip(f"{request.param} comes from another package: its options are not known here")
     provider = registry.provider("tts", request.param)
     options = provider.parse(given[request.param], {})
-    readiness = provider.check(options, "fr")
-    if not readiness.ready:
-        pytest.skip(f"{readiness.detail} {readiness.mend}")
+    assert provider.check(options, "fr").ready
     made: tts.TTS[Any] = provider.create(options, stage_context(resources=resources))
     return made
 

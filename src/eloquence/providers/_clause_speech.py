@@ -51,6 +51,8 @@ def timed_words(
             pieces.append((token.group(), offset))
     if pieces and lead:
         pieces[0] = (text[:lead] + pieces[0][0], pieces[0][1])
+    if not pieces:
+        return []
     ends = [start for _, start in pieces[1:]] + [end]
     return [
         TimedString(piece, start_time=start, end_time=max(start, stop))

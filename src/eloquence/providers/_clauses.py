@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-_BREAK = re.compile(r"[.!?…;:,]+[»”\"')\]]*(?=\s)|\n+")
+_BREAK = re.compile(r"[.!?…;:,]+(?:\s?[»”\"')\]])*(?=\s)|\n+")
 _ABBREVIATED = re.compile(
     r"(?:\b[A-ZÀ-Ü]|\b(?:Mme|Mlle|MM|Mr|Mrs|Ms|Dr|Pr|Me|St|Ste|etc|cf|p|ex|vs|No|n°))\.$"
 )
