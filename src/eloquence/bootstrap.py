@@ -31,7 +31,7 @@ from eloquence.errors import (
 )
 from eloquence.protocol import INPUT_RATE, Ended, Failure, Hello, StageStatus
 from eloquence.registry import STAGES, Choice, Stage
-from eloquence.storage import content, export
+from eloquence.storage import content, export, recordings
 from eloquence.storage.recordings import Recorder
 from eloquence.storage.sessions import SqlSessionStore, open_store
 
@@ -226,7 +226,7 @@ class Eloquence:
                     idle=60 * self.settings.idle_minutes,
                     patience=hello.patience,
                     push_to_talk=hello.push_to_talk,
-                    free_voice=not chosen["tts"].readiness.leaves_machine,
+                    frugal=any(choice.readiness.leaves_machine for choice in chosen.values()),
                     measure=self._measure,
                     recording=recorder,
                 )
@@ -254,7 +254,11 @@ class Eloquence:
     async def report_html(self, session_id: str) -> str:
         """The report as one file that works offline. Raises SessionNotFoundError."""
         report = await self.report(session_id)
-        return export.report_html(report, export.web_folder(), None)
+        audio = None
+        if "mix" in report.audio:
+            path = recordings.path(self.settings.recordings, session_id, "mix")
+            audio = await asyncio.to_thread(path.read_bytes)
+        return export.report_html(report, export.web_folder(), audio)
 
     async def warm(self) -> None:
         """Loads what the first conversation would otherwise wait for."""

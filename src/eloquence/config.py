@@ -111,7 +111,7 @@ class Settings(BaseSettings):
 
     @property
     def database(self) -> str:
-        return f"sqlite+aiosqlite:///{self.data / 'eloquence.db'}"
+        return f"sqlite:///{self.data / 'eloquence.db'}"
 
 
 def load(**flags: Any) -> Settings:

@@ -71,7 +71,6 @@ class Talk:
             idle=self.idle,
             patience=self.hello.patience,
             push_to_talk=self.hello.push_to_talk,
-            free_voice=True,
             measure=_measured,
         )
         self.learner = Learner(self.hello)

@@ -123,8 +123,8 @@ class Plan:
     """Seconds without a word from the learner after which the conversation is ended."""
     patience: float | None = None
     push_to_talk: bool = False
-    free_voice: bool = False
-    """Whether the voice is made on this machine, so that it may speak into the void."""
+    frugal: bool = False
+    """Whether a stage is served outside, so that answers should not be made in vain."""
     measure: Measure | None = None
     recording: Recording | None = None
 
@@ -196,7 +196,7 @@ class Conversation:
             tts=plan.stages.tts,
             vad=voice_activity(),
             turn_handling=turn_handling(
-                self._patience, push_to_talk=plan.push_to_talk, free_voice=plan.free_voice
+                self._patience, push_to_talk=plan.push_to_talk, frugal=plan.frugal
             ),
             aec_warmup_duration=None,
             user_away_timeout=None,

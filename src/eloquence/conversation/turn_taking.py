@@ -66,13 +66,12 @@ def endpointing(patience: Patience, *, push_to_talk: bool) -> EndpointingOptions
     return {"min_delay": patience.minimum - _TAIL, "max_delay": patience.maximum - _TAIL}
 
 
-def turn_handling(
-    patience: Patience, *, push_to_talk: bool, free_voice: bool
-) -> TurnHandlingOptions:
+def turn_handling(patience: Patience, *, push_to_talk: bool, frugal: bool) -> TurnHandlingOptions:
     """The engine's turn-handling options for that patience.
 
-    The answer is prepared while the silence is still being waited for; with a `free_voice`, one
-    that costs nobody anything, its first sound is too.
+    The answer is prepared while the silence is still being waited for, and thrown away when the
+    learner goes on. `frugal` limits that, for stages that somebody outside is paid for: a few
+    attempts at the words, none at the voice.
     """
     return {
         "turn_detection": "manual" if push_to_talk else end_of_turn(),
@@ -84,5 +83,10 @@ def turn_handling(
             "resume_false_interruption": True,
             "false_interruption_timeout": _FALSE_ALARM,
         },
-        "preemptive_generation": {"enabled": True, "preemptive_tts": free_voice},
+        "preemptive_generation": {
+            "enabled": True,
+            "preemptive_tts": not frugal,
+            "max_retries": 3 if frugal else 50,
+            "max_speech_duration": 15.0 if frugal else 600.0,
+        },
     }
