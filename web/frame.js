@@ -22,7 +22,7 @@ export function top(hash, reload) {
   return h(
     "div",
     { class: "top-inner" },
-    h("a", { href: "#/", class: "brand" }, mark(), h("span", {}, t("app.name"))),
+    h("a", { href: "#/", class: "brand", "aria-label": t("app.name") }, mark(), h("span", {}, t("app.name"))),
     h(
       "nav",
       { "aria-label": t("app.nav") },

@@ -188,7 +188,7 @@ class StandIn:
         self.report: Message = json.loads(
             (Path(__file__).parent / "report.json").read_text(encoding="utf-8")
         )
-        self.wav = b""
+        self.recording = Path()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -298,10 +298,8 @@ class StandIn:
             )
         return web.json_response(self.report)
 
-    async def _audio(self, request: web.Request) -> web.Response:
-        return web.Response(
-            body=self.wav, content_type="audio/wav", headers={"Accept-Ranges": "none"}
-        )
+    async def _audio(self, request: web.Request) -> web.StreamResponse:
+        return web.FileResponse(self.recording)  # answers ranges, without which nothing can seek
 
     async def _delete(self, request: web.Request) -> web.Response:
         self.deleted.append(request.match_info["id"])
@@ -346,8 +344,9 @@ class StandIn:
 
 
 @pytest.fixture
-def server() -> Iterator[StandIn]:
+def server(voice: Path) -> Iterator[StandIn]:
     stand_in = StandIn()
+    stand_in.recording = voice
     yield stand_in
     stand_in.close()
     assert stand_in.failures == []

@@ -166,8 +166,7 @@ def test_the_whole_way_can_be_gone_by_keyboard(page: Page, server: Any) -> None:
     expect(page.get_by_test_id("drill")).to_be_visible()
 
 
-def test_the_report_follows_its_sound(page: Page, server: Any, voice: Path) -> None:
-    server.wav = voice.read_bytes()
+def test_the_report_follows_its_sound(page: Page) -> None:
     page.goto("#/report/s-20261121-1")
     expect(page.get_by_test_id("report-headline")).to_contain_text("élans")
     word = page.locator(".turn.learner .word", has_text="présenté")
@@ -189,6 +188,7 @@ def test_every_picture_is_also_a_sentence_and_a_table(page: Page) -> None:
         expect(figure.locator("svg")).to_have_attribute("aria-label", re.compile(r"\w+ \w+"))
         expect(figure.locator("figcaption p")).to_have_text(re.compile(r"\.$"))
         figure.locator("summary").click()
+        figure.locator("tbody tr").first.wait_for()
         rows = figure.locator("tbody tr")
         assert 5 <= rows.count() <= 60
 

@@ -37,7 +37,7 @@ import { Connection } from "./connection.js";
 /** Milliseconds for which "cut" stays on the screen unless something else happens. */
 const CUT = 1500;
 /** Milliseconds to wait for the server's farewell before leaving without it. */
-const FAREWELL = 5000;
+const FAREWELL = 10_000;
 
 export class Conversation {
   /**

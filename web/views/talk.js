@@ -63,8 +63,8 @@ function conversation(exercise, context, microphone) {
   const picture = h("span", { class: "state-icon" }, icon("dots"));
   const word = h("span", { class: "state-word", "data-testid": "state" });
   const hint = h("p", { class: "state-hint" });
-  const status = h("div", { class: "state-text", role: "status", "aria-live": "polite" }, h("p", { class: "state-line" }, picture, word), hint);
-  const stage = h("section", { class: "talk-stage", "data-state": state }, h("div", { class: "orb" }, ring, face(exercise.character)), status);
+  const status = h("p", { class: "state-line", role: "status", "aria-live": "polite" }, picture, word);
+  const stage = h("section", { class: "talk-stage", "data-state": state }, h("div", { class: "orb" }, ring, face(exercise.character)), status, hint);
   const own = h("div", { class: "own-level", "aria-hidden": "true" }, icon("microphone"), h("div", { class: "level-bar" }, h("div", { class: "level-fill" })));
   const ownFill = /** @type {HTMLElement} */ (own.querySelector(".level-fill"));
   const timer = h("p", { class: "timer", "data-testid": "timer", hidden: !settings.timer });
@@ -97,9 +97,11 @@ function conversation(exercise, context, microphone) {
     stage.dataset.state = state;
     stage.toggleAttribute("data-hearing", hearing);
     const key = state === "listening" && hearing ? "hearing" : state;
-    picture.replaceChildren(icon(PICTURES[state]));
-    word.textContent = t(`talk.state.${state}`);
-    word.dataset.state = state;
+    if (word.dataset.state !== state) {
+      picture.replaceChildren(icon(PICTURES[state]));
+      word.textContent = t(`talk.state.${state}`); // announced, hence touched only when it changes
+      word.dataset.state = state;
+    }
     hint.textContent = t(`talk.hint.${key}`, { name });
     interrupt.disabled = state !== "speaking";
     done.disabled = state !== "listening";
