@@ -305,6 +305,15 @@ def test_words_that_do_not_fit_the_sound_give_a_report_by_ear(assessed: Assess) 
     assert {pause.kind for pause in report.turns[0].pauses} == {"unknown"}
 
 
+def test_turns_that_the_recogniser_missed_make_the_report_go_by_ear(assessed: Assess) -> None:
+    words = said(60)
+    known = whole(words)
+    missed = [spoken(index, None, heard(20, start=30.0 * index)) for index in (1, 2)]
+    report = assessed([known, *missed])
+    assert any("transcription" in note for note in report.quality.notes)
+    assert report.speech_seconds == pytest.approx(words[-1].end + 40, abs=0.5)
+
+
 def test_in_noise_pitch_and_loudness_are_not_scored(assessed: Assess) -> None:
     report = assessed([whole(snr=9.0)])
     engagement = dimension(report, "engagement")

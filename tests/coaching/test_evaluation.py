@@ -39,11 +39,13 @@ def test_the_six_points_have_their_scores(value: float, points: Points, score: f
     assert band_score(value, points) == pytest.approx(score)
 
 
+@settings(deadline=None)
 @given(values, bands())
 def test_a_band_is_between_nothing_and_one(value: float, points: Points) -> None:
     assert 0 <= band_score(value, points) <= 1
 
 
+@settings(deadline=None)
 @given(values, values, bands())
 def test_a_band_rises_to_its_zone_and_falls_after_it(
     one: float, other: float, points: Points
@@ -55,6 +57,7 @@ def test_a_band_rises_to_its_zone_and_falls_after_it(
         assert band_score(low, points) >= band_score(high, points) - 1e-9
 
 
+@settings(deadline=None)
 @given(values, errors, bands())
 def test_the_expected_score_is_between_nothing_and_one(
     value: float, error: float, points: Points
@@ -62,6 +65,7 @@ def test_the_expected_score_is_between_nothing_and_one(
     assert 0 <= expected_score(value, points, error) <= 1
 
 
+@settings(deadline=None)
 @given(values, st.floats(0.02, 3), bands())
 def test_the_closed_form_is_the_mean_over_the_error(
     value: float, error: float, points: Points
@@ -104,7 +108,7 @@ def test_a_good_take_scores_near_one_inside_its_interval(norms: Norms) -> None:
     assert 0.9 < found.low <= found.score <= found.high <= 1
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(pauses=st.floats(0, 30), error=st.floats(0.01, 2))
 def test_a_score_lies_in_its_interval(norms: Norms, pauses: float, error: float) -> None:
     given = readings() | {"mid_phrase_pauses": Reading(pauses, error)}

@@ -207,11 +207,14 @@ def test_a_start_moves_every_time() -> None:
 
 
 def test_measuring_costs_at_most_a_twentieth_of_the_duration() -> None:
-    wave = np.tile(talk(), 8)
+    wave = np.tile(talk(), 4)
     measure(wave[:RATE], RATE)
-    before = time.process_time()
-    measure(wave, RATE)
-    assert time.process_time() - before <= 0.05 * len(wave) / RATE
+    costs = []
+    for _ in range(3):
+        before = time.process_time()
+        measure(wave, RATE)
+        costs.append(time.process_time() - before)
+    assert min(costs) <= 0.05 * len(wave) / RATE
 
 
 @pytest.mark.speech

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import soundfile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eloquence.delivery import timing
@@ -118,6 +118,7 @@ def test_the_curve_has_a_gap_where_somebody_else_speaks() -> None:
     assert all(rate is None for time, rate in zip(times, rates, strict=True) if 14 <= time <= 26)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.floats(0.01, 1), st.floats(0, 3)), min_size=1, max_size=40),
     st.booleans(),

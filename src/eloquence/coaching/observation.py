@@ -95,7 +95,7 @@ def observation(
     spoken = [turn for turn in turns if turn.speaker == "learner" and (turn.words or turn.sound)]
     with_words = [turn for turn in spoken if turn.words]
     snr = quality.snr([turn.sound for turn in spoken if turn.sound])
-    doubt = _disagree(with_words, snr)
+    doubt = bool(with_words) and _disagree(spoken, snr)
     by_ear = doubt or not with_words
     kept = spoken if by_ear else with_words
     punctuated = any(timing.punctuated(turn.words or ()) for turn in with_words)

@@ -76,6 +76,8 @@ def measure(samples: NDArray[np.float32], sample_rate: int, *, start: float = 0.
     speech: list[tuple[int, int]] = []
     nuclei: list[int] = []
     snr = None
+    if len(full):
+        _detector()  # even for silence, so that measuring some is a warm-up
     if len(full) and band.max() > FLOOR + 10:
         loudest = float(np.quantile(band, 0.99))
         relative = np.maximum(band - loudest, 2 * _QUIET_ROOM)
