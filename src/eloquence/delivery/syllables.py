@@ -49,10 +49,19 @@ def _digits(number: str) -> int:
 
 _CONSONANT = "bcdfghjklmnpqrstvwxzç"
 _VOWEL = "aeiouyàâäéèêëîïíôöùûüœæ"
-_SOUNDED_ENT = re.compile(
-    r"(?:m|^v|ouv|^c|^d|^l|ol|ul|al|^ar|ég|urg|ag|ig|al|ar|ér|ur|és|bs|ns|cc|éc|ac|ic|oc|id|od"
-    r"|ud|qu|ti|li|ri|ci|di|ni|gi|fi|érg|rg|on|co[nm]t|con|am|og|ng|^t)ent$"
+_SOUNDED_ENT = frozenset(
+    """
+    absent accent accident adhérent adjacent agent apparent ardent argent
+    avent cent client cohérent compétent concurrent confident conséquent content
+    continent convent couvent dent différent diligent décent délinquent efficient
+    excellent excédent fréquent impatient impertinent imprudent incident inconvénient indifférent
+    indulgent ingrédient innocent insolent intelligent intermittent lent mécontent négligent
+    occident orient parent patient permanent pertinent prudent précédent président
+    présent quotient récent régent résident sergent serpent souvent talent
+    torrent transparent turbulent urgent vent violent éminent équivalent évident
+    """.split()  # noqa: SIM905 - a list of words reads better as text
 )
+"""Words in -ent that are no verb form; those in -ment are a rule."""
 _MUTE_MENT = re.compile(r"^(?:ai|for|confir|affir|expri|ani|esti|no|nom|fer|fu|ra|ar|consom)ment$")
 _SOUNDED_E = re.compile(r"(?:[djlnmtsc]|qu)e|[dlmtsc]es|es|est|et")
 _INNER_E = re.compile(
@@ -66,8 +75,8 @@ def _french(word: str) -> int:
     if _SOUNDED_E.fullmatch(word):
         return 1
     if word.endswith("ent") and len(word) > 4:
-        sounded = _SOUNDED_ENT.search(word) and not _MUTE_MENT.match(word)
-        if not sounded:
+        adverb = word.endswith("ment") and not _MUTE_MENT.match(word)
+        if not adverb and word not in _SOUNDED_ENT:
             word = word[:-3] + "e"
     word = re.sub(r"([qg])u(?=[eéèêiîy])|qu", lambda m: m[1] or "q", word)
     word = re.sub(r"ge(?=[aàâoôu])", "j", word)
