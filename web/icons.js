@@ -5,6 +5,7 @@ import { s } from "./dom.js";
 /** @type {Record<string, string>} */
 const PATHS = {
   back: "M14.5 5 8 12l6.5 7",
+  case: "M4 8h16v11H4zM9 8V5h6v3M4 13h16",
   chat: "M4 5h16v11H11l-5 4v-4H4z",
   chart: "M4 20V4M4 20h16M8 16v-4M12 16V8M16 16v-6",
   check: "M5 12.5 10 17.5 19 7",
@@ -45,5 +46,9 @@ export const icon = (name) =>
     s("path", { d: PATHS[name] ?? PATHS.chat }),
   );
 
-/** Whether the page has a drawing of that name. @param {string} name */
-export const drawn = (name) => name in PATHS;
+/** Emoji that the page has a drawing for, so that all signs are of one hand.
+ * @type {Record<string, string>} */
+const DRAWN = { "💬": "chat", "💼": "case", "🎤": "microphone", "🤝": "hand", "🥂": "star", "🎯": "target" };
+
+/** The drawing for a name or an emoji, or nothing. @param {string} name @returns {string | undefined} */
+export const drawing = (name) => DRAWN[name] ?? (name in PATHS ? name : undefined);

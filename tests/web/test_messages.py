@@ -53,7 +53,16 @@ def test_every_message_is_used(language: str) -> None:
         for path in WEB.rglob("*.js")
         if path.parent.name != "messages"
     )
-    built = ("difficulty.", "dimension.", "mic.", "status.", "talk.", "stages.", "theme.")
+    built = (
+        "difficulty.",
+        "dimension.",
+        "mic.",
+        "status.",
+        "problem.",
+        "talk.",
+        "stages.",
+        "theme.",
+    )
     for key in messages(language):
         assert f'"{key}"' in sources or key.startswith(built), key
 

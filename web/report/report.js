@@ -448,14 +448,15 @@ function transcript(report, head, tongue) {
       place.scrollIntoView({ block: "center" });
     }
   };
-  const silent = !head.audio && tongue.t("transcript.silent");
+  const worded = report.turns.some((turn) => turn.words?.length);
+  const note = head.audio ? worded && tongue.t("transcript.help") : tongue.t("transcript.silent");
   return h(
     "section",
     { class: "transcript", "data-testid": "transcript" },
     h("h2", {}, tongue.t("transcript")),
     head.audio && h("div", { class: "player" }, head.audio),
     !report.quality.words_heard && h("p", { class: "quiet-note" }, tongue.t("transcript.ear")),
-    h("p", { class: "quiet-note" }, silent || tongue.t("transcript.help")),
+    note && h("p", { class: "quiet-note" }, note),
     list,
   );
 }
@@ -489,7 +490,7 @@ function turnItem(turn, moments, timed, head, tongue) {
   if (words.length > 0) said(text, turn, own ? moments : [], timed, head, tongue);
   else {
     const spoken = turn.text || tongue.t("turn.ear", { n: tongue.number(turn.end - turn.start) });
-    const node = h("span", { class: turn.text ? "" : "quiet-note" }, spoken);
+    const node = h("span", { class: turn.text ? "word" : "word quiet-note", onclick: () => head.go(turn.start) }, spoken);
     timed.push({ start: turn.start, end: turn.end, node });
     text.append(node);
     if (own) {
@@ -714,8 +715,11 @@ function curveFigure(curve, kind, report, head, tongue) {
   if (values.length === 0) {
     return curve.sentence ? h("figure", { "data-testid": kind }, h("figcaption", {}, h("h3", {}, curve.label), h("p", {}, curve.sentence))) : null;
   }
-  const low = Math.min(...values, ...(curve.band ?? []));
-  const high = Math.max(...values, ...(curve.band ?? []));
+  // A few stray values would flatten all the others: they are drawn at the edge.
+  const sorted = [...values].sort((a, b) => a - b);
+  const stray = values.length > 60 ? Math.floor(values.length * 0.02) : 0;
+  const low = Math.min(sorted[stray], ...(curve.band ?? []));
+  const high = Math.max(sorted[sorted.length - 1 - stray], ...(curve.band ?? []));
   const margin = (high - low) * 0.12 || 1;
   const duration = Math.max(report.duration, 1);
   const unit = curve.unit;
@@ -727,7 +731,10 @@ function curveFigure(curve, kind, report, head, tongue) {
       duration, height: 120, label: `${curve.label}. ${curve.sentence}`, head, tongue,
       draw: ({ x, width, height }) => {
         /** @param {number} value */
-        const y = (value) => height - ((value - low + margin) / (high - low + 2 * margin)) * height;
+        const y = (value) => {
+          const share = (value - low + margin) / (high - low + 2 * margin);
+          return height * (1 - Math.max(0, Math.min(1, share)));
+        };
         /** @param {number} value */
         const mark = (value) => s("text", { class: "axis", x: LEFT - 6, y: y(value) + 4, "text-anchor": "end" }, tongue.number(value));
         const band = curve.band;

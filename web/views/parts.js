@@ -1,7 +1,7 @@
 // Small parts that several views share.
 
 import { h } from "../dom.js";
-import { drawn, icon } from "../icons.js";
+import { drawing, icon } from "../icons.js";
 import { number, t } from "../i18n.js";
 
 /** @typedef {import("../i18n.js").Key} Key */
@@ -33,13 +33,12 @@ export function face(character) {
   return h("span", { class: "face", "aria-hidden": "true" }, text);
 }
 
-/** An exercise's sign: its emoji, a drawing of that name, or the usual one. @param {string} name */
-export const sign = (name) =>
-  h(
-    "span",
-    { class: "sign", "aria-hidden": "true" },
-    emoji(name) ? name : icon(drawn(name) ? name : "chat"),
-  );
+/** An exercise's sign: a drawing, else its emoji, else the usual drawing. @param {string} name */
+export function sign(name) {
+  const known = drawing(name);
+  const picture = !known && emoji(name) ? name : icon(known ?? "chat");
+  return h("span", { class: "sign", "aria-hidden": "true" }, picture);
+}
 
 /** @param {string} dimension */
 export const dimensionName = (dimension) => t(/** @type {Key} */ (`dimension.${dimension}`));

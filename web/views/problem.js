@@ -3,7 +3,14 @@
 import { Problem } from "../api.js";
 import { h } from "../dom.js";
 import { icon } from "../icons.js";
-import { t } from "../i18n.js";
+import { known as has, t } from "../i18n.js";
+
+/** The server's codes are for machines: where the page has words for one, it says them.
+ * @param {Problem} error */
+function headline(error) {
+  const key = `problem.${error.code}`;
+  return has(key) ? t(key) : error.title;
+}
 
 /**
  * @param {unknown} error @param {() => void} [retry]
@@ -12,7 +19,7 @@ import { t } from "../i18n.js";
 export function problem(error, retry) {
   const known = error instanceof Problem;
   if (!known) console.error(error);
-  const title = known ? error.title : error instanceof Error ? error.message : t("error.title");
+  const title = known ? headline(error) : t("error.title");
   return {
     title,
     node: h(
