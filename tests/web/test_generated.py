@@ -2,6 +2,8 @@
 
 import importlib.util
 import json
+import shutil
+import subprocess
 from pathlib import Path
 from types import ModuleType
 
@@ -40,3 +42,16 @@ def test_a_stale_file_is_named(
 def test_the_sample_report_is_a_report() -> None:
     text = (ROOT / "tests/web/report.json").read_text(encoding="utf-8")
     assert json.loads(Report.model_validate_json(text).model_dump_json()) == json.loads(text)
+
+
+def test_the_types_of_the_page_hold() -> None:
+    compiler = ROOT / "node_modules" / "typescript" / "bin" / "tsc"
+    node = shutil.which("node", path=str(ROOT / ".venv" / "bin")) or shutil.which("node")
+    if node is None or not compiler.is_file():
+        pytest.skip("needs the type checker: npm ci")
+    done = subprocess.run(
+        [node, str(compiler), "--project", str(ROOT / "web" / "jsconfig.json")],
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.stdout == ""
+    assert done.returncode == 0

@@ -281,3 +281,24 @@ def test_a_notice_is_shown_and_the_conversation_goes_on(page: Page, server: Any)
     begin(page)
     expect(page.get_by_test_id("notices")).to_contain_text("Le modèle répond lentement.")
     state(page, "listening")
+
+
+def test_a_network_too_slow_for_the_voice_is_said_and_bounded(page: Page) -> None:
+    page.goto("")
+    told, sent = page.evaluate(
+        """async () => {
+          const { Connection } = await import("/talk/connection.js");
+          const told = [];
+          const sent = [];
+          const socket = { readyState: 1, bufferedAmount: 400_000, send: (one) => sent.push(one) };
+          const listener = { lost: (seconds) => told.push(seconds) };
+          const connection = Object.create(Connection.prototype);
+          Object.assign(connection, { lost: 0, listener, socket });
+          connection.voice(new ArrayBuffer(640));
+          socket.bufferedAmount = 0;
+          connection.voice(new ArrayBuffer(640));
+          return [told, sent.length];
+        }"""
+    )
+    assert told == [0.02]
+    assert sent == 1
