@@ -10,6 +10,7 @@ from eloquence.bootstrap import BY_EAR, Eloquence, choices
 from eloquence.coaching.character import Language
 from eloquence.coaching.exercise import Exercise
 from eloquence.coaching.session import StoredSession
+from eloquence.server.downloads import Downloads
 from eloquence.storage import recordings
 
 router = APIRouter(prefix="/api/v1")
@@ -132,3 +133,18 @@ async def delete(request: Request, session_id: str) -> Response:
     """Deletes a conversation with all that was kept of it."""
     await _eloquence(request).store.delete(session_id)
     return Response(status_code=204)
+
+
+@router.get("/models")
+async def models(request: Request) -> list[dict[str, Any]]:
+    """The speech models that can be fetched, and how far each is."""
+    downloads: Downloads = request.app.state.downloads
+    return downloads.listed()
+
+
+@router.post("/models/{name}", status_code=202)
+async def fetch_model(request: Request, name: str) -> Response:
+    """Begins to fetch a model; `GET /models` tells how far it is."""
+    downloads: Downloads = request.app.state.downloads
+    downloads.start(name)
+    return Response(status_code=202)

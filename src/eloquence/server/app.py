@@ -1,5 +1,6 @@
 """The web application: routes, errors and what protects them."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,7 +9,6 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
-from starlette.background import BackgroundTasks
 
 from eloquence import __version__
 from eloquence.bootstrap import Eloquence, opened
@@ -25,6 +25,7 @@ from eloquence.errors import (
     StorageError,
 )
 from eloquence.server import api, talk
+from eloquence.server.downloads import Downloads
 from eloquence.server.guard import Guard
 from eloquence.storage.export import web_folder
 
@@ -48,12 +49,12 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with opened(settings) as eloquence:
+        async with opened(settings) as eloquence, asyncio.TaskGroup() as tasks:
             app.state.eloquence = eloquence
-            warming = BackgroundTasks()
-            warming.add_task(eloquence.warm)
-            await warming()
+            app.state.downloads = Downloads(settings.models, tasks)
+            tasks.create_task(eloquence.warm())
             yield
+            app.state.downloads.stop()
 
     app = FastAPI(
         title="Eloquence",

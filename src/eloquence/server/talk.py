@@ -12,7 +12,6 @@ log = logging.getLogger("eloquence.server")
 router = APIRouter()
 
 
-
 class BrowserSocket:
     """A browser's WebSocket as the transport wants it."""
 
