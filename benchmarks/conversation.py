@@ -10,10 +10,10 @@ import argparse
 import asyncio
 import socket
 import statistics
-import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -98,7 +98,7 @@ async def learner(port: int, speech: list[bytes], turns: int, figures: Figures) 
                 figures.cut_ins += 1
                 await idle()
                 continue
-            await one.until(lambda before=sounds: len(one.client.heard.first_sound) > before)
+            await one.until(partial(_more, one.client.heard.first_sound, sounds))
             figures.response.append(one.client.heard.first_sound[sounds] - said_at)
             if turn % 3 == 2:
                 await one.until(lambda: one.client.playing)
@@ -106,7 +106,7 @@ async def learner(port: int, speech: list[bytes], turns: int, figures: Figures) 
                 silenced = len(one.client.heard.silenced)
                 began = time.perf_counter()
                 speaking = asyncio.create_task(one.say(speech[(turn + 1) % len(speech)]))
-                await one.until(lambda n=silenced: len(one.client.heard.silenced) > n)
+                await one.until(partial(_more, one.client.heard.silenced, silenced))
                 figures.barge_in.append(one.client.heard.silenced[silenced] - began)
                 await speaking
                 await asyncio.sleep(1.0)
@@ -118,12 +118,16 @@ async def learner(port: int, speech: list[bytes], turns: int, figures: Figures) 
         await one.talk(Line(connection), script)
 
 
+def _more(marks: list[float], than: int) -> bool:
+    return len(marks) > than
+
+
 async def measured(kind: str, sessions: int, turns: int, patience: float) -> Figures:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    server = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.lines", kind, str(port), str(patience)]
+    server = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "benchmarks.lines", kind, str(port), str(patience)
     )
     try:
         await _answers(port)
@@ -147,7 +151,7 @@ async def measured(kind: str, sessions: int, turns: int, patience: float) -> Fig
         return figures
     finally:
         server.terminate()
-        server.wait(10)
+        await server.wait()
 
 
 async def _answers(port: int) -> None:
@@ -176,8 +180,8 @@ def told(kind: str, sessions: int, figures: Figures, patience: float) -> str:
         f"p50 {(middle - patience) * ms:5.0f} "
         f"p95 {(quantile(figures.response, 0.95) - patience) * ms:5.0f} | cut-ins "
         f"{figures.cut_ins}/{figures.turns} | barge-in p50 {barge * ms:4.0f} "
-        f"p95 {quantile(figures.barge_in, 0.95) * ms:4.0f} ms | CPU {figures.cpu_per_minute:4.2f} s "
-        f"per session-minute | {figures.memory:4.1f} MB per session"
+        f"p95 {quantile(figures.barge_in, 0.95) * ms:4.0f} ms | CPU {figures.cpu_per_minute:4.2f} "
+        f"s per session-minute | {figures.memory:4.1f} MB per session"
     )
 
 
@@ -193,10 +197,11 @@ async def main() -> None:
         for kind in given.kinds:
             results[kind] = await measured(kind, sessions, given.turns, given.patience)
             print(told(kind, sessions, results[kind], given.patience), flush=True)
-        if "ours" in results and "fast" in results:
-            ours, fast = results["ours"], results["fast"]
+        for other in sorted(set(results) - {"ours"}):
+            ours, fast = results["ours"], results[other]
             print(
-                f"ratios ours/fast: response {quantile(ours.response, 0.5) / quantile(fast.response, 0.5):.2f}, "
+                f"ratios ours/{other}: response "
+                f"{quantile(ours.response, 0.5) / quantile(fast.response, 0.5):.2f}, "
                 f"CPU {ours.cpu_per_minute / fast.cpu_per_minute:.2f}, "
                 f"memory {ours.memory / max(fast.memory, 0.1):.2f}"
             )

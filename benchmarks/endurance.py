@@ -57,7 +57,7 @@ def voice(seconds: float) -> bytes:
         ring = decay ** np.arange(800) * np.cos(2 * np.pi * hertz / rate * np.arange(800))
         speech = np.convolve(speech, ring)[: at.size]
     speech *= 0.5 + 0.5 * np.sin(2 * np.pi * 4 * at / rate)
-    return (speech / np.abs(speech).max() * 12_000).astype("<i2").tobytes()
+    return bytes((speech / np.abs(speech).max() * 12_000).astype("<i2").tobytes())
 
 
 async def opening(learner: Learner) -> None:
@@ -110,9 +110,7 @@ async def endured(sessions: int, warm: int) -> dict[str, float]:
     ears = Ears()
     logging.getLogger().addHandler(ears)
     loop = asyncio.get_running_loop()
-    loop.set_exception_handler(
-        lambda _, context: ears.lines.append(str(context.get("message")))
-    )
+    loop.set_exception_handler(lambda _, context: ears.lines.append(str(context.get("message"))))
     with tempfile.TemporaryDirectory() as folder:
         database = f"sqlite:///{Path(folder) / 'endurance.db'}"
         async with open_store(database, Path(folder) / "recordings") as store:

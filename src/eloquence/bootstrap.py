@@ -53,14 +53,24 @@ BY_EAR = "none"
 """The recogniser that knows no words; a language model has nothing to read then."""
 
 
+def choose(settings: Settings, stage: Stage, language: Language) -> Choice:
+    """Which provider the settings give a stage. Raises ProviderNotFoundError,
+    DependencyNotFoundError, ConfigurationError."""
+    wanted = settings.stage(stage)
+    return registry.choose(
+        stage,
+        wanted.provider,
+        wanted.options,
+        language,
+        AUTOMATIC[stage],
+        defaults={"models": settings.models},
+    )
+
+
 def choices(settings: Settings, language: Language) -> dict[Stage, Choice]:
-    """Which provider serves each stage for a language. Never replaces a named one."""
-    chosen: dict[Stage, Choice] = {}
-    for stage in STAGES:
-        wanted = settings.stage(stage)
-        chosen[stage] = registry.choose(
-            stage, wanted.provider, wanted.options, language, AUTOMATIC[stage]
-        )
+    """Which provider serves each stage for a language. Never replaces a named one; by ear the
+    offline coach conducts, since a language model would have nothing to read."""
+    chosen = {stage: choose(settings, stage, language) for stage in STAGES}
     if chosen["stt"].provider.name == BY_EAR and chosen["llm"].provider.name != "script":
         script = registry.choose("llm", "script", {}, language, AUTOMATIC["llm"])
         chosen["llm"] = script

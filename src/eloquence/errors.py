@@ -31,7 +31,13 @@ never holds what was said, nor a secret.
 from typing import ClassVar, Literal
 
 Cause = Literal[
-    "authentication", "rate_limit", "timeout", "unreachable", "bad_request", "bad_answer", "internal"
+    "authentication",
+    "rate_limit",
+    "timeout",
+    "unreachable",
+    "bad_request",
+    "bad_answer",
+    "internal",
 ]
 
 _RETRYABLE: frozenset[Cause] = frozenset({"rate_limit", "timeout", "unreachable", "internal"})

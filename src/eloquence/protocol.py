@@ -42,7 +42,7 @@ class Hello(Message):
     scenario: str | None = Field(None, max_length=64)
     language: Literal["fr", "en"] = "fr"
     patience: float | None = Field(None, ge=0.3, le=12)
-    """Seconds of silence after which an unfinished sentence ends the turn; None = the exercise's."""
+    """Seconds of silence that end an unfinished sentence's turn; None = the exercise's."""
     push_to_talk: bool = False
     keep_audio: bool = False
     """Consent to keep the sound of this conversation on the server's machine."""

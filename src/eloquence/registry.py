@@ -113,18 +113,20 @@ def choose(
     options: Mapping[str, object],
     language: str,
     order: Sequence[str],
+    defaults: Mapping[str, object] | None = None,
 ) -> Choice:
     """The provider `wanted`, or with `auto` the first of `order` that is ready, else the last.
 
-    A provider that was named is never replaced: when it is not ready, its readiness says why.
+    `defaults` are options for those providers that know them and were given none. A provider
+    that was named is never replaced: when it is not ready, its readiness says why.
     Raises ProviderNotFoundError, DependencyNotFoundError, ConfigurationError.
     """
     if wanted != "auto":
-        return _choice(stage, wanted, options, language, automatic=False)
+        return _choice(stage, wanted, options, language, defaults or {}, automatic=False)
     found: Choice | None = None
     for name in order:
         try:
-            found = _choice(stage, name, options, language, automatic=True)
+            found = _choice(stage, name, options, language, defaults or {}, automatic=True)
         except (ProviderNotFoundError, DependencyNotFoundError, ConfigurationError):
             if name == order[-1] and found is None:
                 raise
@@ -136,10 +138,17 @@ def choose(
 
 
 def _choice(
-    stage: Stage, name: str, options: Mapping[str, object], language: str, *, automatic: bool
+    stage: Stage,
+    name: str,
+    options: Mapping[str, object],
+    language: str,
+    defaults: Mapping[str, object],
+    *,
+    automatic: bool,
 ) -> Choice:
     found = provider(stage, name)
-    parsed = found.parse(options)
+    known = {key: value for key, value in defaults.items() if key in found.options.model_fields}
+    parsed = found.parse({**known, **options})
     if found.languages and language not in found.languages:
         readiness = Readiness(
             ready=False,

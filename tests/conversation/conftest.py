@@ -17,6 +17,7 @@ from eloquence.coaching.session import Session, StoredSession
 from eloquence.conversation.conversation import Conversation, Plan, Stages
 from eloquence.conversation.stages import LastTurn
 from eloquence.delivery import sound
+from eloquence.errors import ConnectionLostError
 from eloquence.protocol import Ended
 from eloquence.storage import content
 from eloquence.storage.sessions import open_store
@@ -43,6 +44,12 @@ class Talk:
     last_turn: LastTurn = field(default_factory=LastTurn)
     learner: Learner = field(init=False)
     stored: StoredSession = field(init=False)
+
+    async def abandoned(self, script: Script) -> None:
+        """Holds a conversation whose script breaks the line with ConnectionLostError."""
+        with pytest.raises(BaseExceptionGroup) as broken:
+            await self.held(script)
+        assert broken.value.subgroup(ConnectionLostError) is not None
 
     async def held(self, script: Script) -> Ended:
         """Holds the conversation; `stored` is what was kept of it."""
@@ -82,18 +89,15 @@ class Talk:
                 async with WebSocketTransport(server) as transport:
                     await transport.hello()
                     end = await Conversation(plan, transport, store).run()
-                    transport.send(
-                        Ended(session=session.id, status=end.status, reason=end.reason)
-                    )
+                    transport.send(Ended(session=session.id, status=end.status, reason=end.reason))
 
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(serve())
-                try:
-                    ended = await self.learner.talk(client, script)
-                finally:
-                    client.close()
-            self.stored = await store.get(session.id)
-        return ended
+            serving = asyncio.create_task(serve())
+            try:
+                return await self.learner.talk(client, script)
+            finally:
+                client.close()
+                await serving
+                self.stored = await store.get(session.id)
 
 
 async def _measured(samples: NDArray[np.float32], start: float) -> sound.Sound:

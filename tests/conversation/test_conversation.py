@@ -1,15 +1,19 @@
 """Conversations in virtual time: turns, interruptions, patience, endings (RT, SES, CLI-02)."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 import soxr
 from livekit.agents import APIStatusError
+from numpy.typing import NDArray
+from tests.conversation.conftest import Talk
 
 from eloquence import protocol
 from eloquence.delivery import sound
+from eloquence.errors import ConnectionLostError
 from eloquence.testing import clock
 from eloquence.testing.learner import Learner
 
@@ -27,11 +31,13 @@ def sentence(shared_data: Path) -> bytes:
     return pcm(speech[int(spoken[0][0] * 16_000) : int(spoken[-1][1] * 16_000)])
 
 
-def pcm(samples: np.ndarray) -> bytes:
-    return (np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
+def pcm(samples: NDArray[Any]) -> bytes:
+    return bytes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
 
 
-def test_a_spoken_turn_is_answered_and_stored_with_its_words_and_latencies(talk, sentence):
+def test_a_spoken_turn_is_answered_and_stored_with_its_words_and_latencies(
+    talk: Talk, sentence: bytes
+) -> None:
     """RT-02, SES-02: microphone → words → answer → voice, each turn stored as it ends."""
 
     async def script(learner: Learner) -> None:
@@ -54,7 +60,9 @@ def test_a_spoken_turn_is_answered_and_stored_with_its_words_and_latencies(talk,
     assert np.abs(np.frombuffer(bytes(talk.learner.sound), "<i2")).max() > 4000
 
 
-def test_an_interruption_stops_the_sound_and_what_was_heard_is_what_is_stored(talk, sentence):
+def test_an_interruption_stops_the_sound_and_what_was_heard_is_what_is_stored(
+    talk: Talk, sentence: bytes
+) -> None:
     talk.llm.replies = [LONG, "D’accord."]
 
     async def script(learner: Learner) -> None:
@@ -77,7 +85,9 @@ def test_an_interruption_stops_the_sound_and_what_was_heard_is_what_is_stored(ta
 
 
 @pytest.mark.parametrize("noise", ["cough", "mm"])
-def test_a_cough_or_a_murmur_holds_the_character_back_for_a_moment_only(talk, sentence, noise):
+def test_a_cough_or_a_murmur_holds_the_character_back_for_a_moment_only(
+    talk: Talk, sentence: bytes, noise: str
+) -> None:
     talk.llm.replies = [LONG]
     talk.stt.texts = ["Bonjour Marie.", "Mm."]
     rng = np.random.default_rng(1)
@@ -100,7 +110,9 @@ def test_a_cough_or_a_murmur_holds_the_character_back_for_a_moment_only(talk, se
 
 
 @pytest.mark.parametrize("seconds", [1.0, 2.0])
-def test_a_thinking_pause_in_an_interview_does_not_end_the_turn(talk, sentence, seconds):
+def test_a_thinking_pause_in_an_interview_does_not_end_the_turn(
+    talk: Talk, sentence: bytes, seconds: float
+) -> None:
     """EXO-04: patience is the exercise's; the pause falls inside a sentence."""
     talk.hello = protocol.Hello(exercise="entretien_embauche")
     talk.stt.texts = ["Je cherche", "un poste de chef de projet."]
@@ -118,14 +130,16 @@ def test_a_thinking_pause_in_an_interview_does_not_end_the_turn(talk, sentence, 
     assert [turn.text for turn in said] == ["Je cherche un poste de chef de projet."]
 
 
-def quietest(samples: np.ndarray) -> int:
+def quietest(samples: NDArray[np.int16]) -> int:
     """Where the middle third of a sentence is softest: between two words."""
     third = samples.size // 3
     level = np.convolve(np.abs(samples[third : 2 * third].astype(float)), np.ones(800), "valid")
     return third + int(level.argmin()) + 400
 
 
-def test_push_to_talk_takes_the_turn_on_release_and_hears_nothing_before(talk, sentence):
+def test_push_to_talk_takes_the_turn_on_release_and_hears_nothing_before(
+    talk: Talk, sentence: bytes
+) -> None:
     talk.hello = protocol.Hello(exercise="conversation_libre_marie", push_to_talk=True)
 
     async def script(learner: Learner) -> None:
@@ -143,7 +157,7 @@ def test_push_to_talk_takes_the_turn_on_release_and_hears_nothing_before(talk, s
     assert [turn.text for turn in said] == ["Bonjour Marie."]
 
 
-def test_a_typed_turn_is_answered_like_a_spoken_one(talk):
+def test_a_typed_turn_is_answered_like_a_spoken_one(talk: Talk) -> None:
     async def script(learner: Learner) -> None:
         await learner.quiet()
         await learner.client.send(protocol.Say(text="Je préfère écrire."))
@@ -154,17 +168,26 @@ def test_a_typed_turn_is_answered_like_a_spoken_one(talk):
     assert talk.stored.turns[2].text == "Très bien, merci à vous."
 
 
-def test_a_page_closed_in_mid_sentence_leaves_a_stored_session_with_a_reason(talk, sentence):
+def test_a_page_closed_in_mid_sentence_leaves_a_stored_session_with_a_reason(
+    talk: Talk, sentence: bytes
+) -> None:
+    """A01: what was being said is kept, marked as cut off."""
+
     async def script(learner: Learner) -> None:
         await learner.quiet()
         await learner.say(sentence[: len(sentence) // 2])
-        learner.client._socket.close()
+        raise ConnectionLostError("the page is closed")
 
-    with pytest.raises(BaseExceptionGroup):
-        clock.run(talk.held(script))
+    clock.run(talk.abandoned(script))
+    assert talk.stored.end is not None
+    assert (talk.stored.end.status, talk.stored.end.reason) == ("interrupted", "page_closed")
+    last = talk.stored.turns[-1]
+    assert last.speaker == "learner"
+    assert last.interrupted
+    assert last.end - last.start > 0.5
 
 
-def test_ten_minutes_of_silence_end_the_conversation_with_a_reason(talk):
+def test_ten_minutes_of_silence_end_the_conversation_with_a_reason(talk: Talk) -> None:
     """SES-05: two offers to wait, then the session is ended as idle."""
     talk.duration = 1200.0
 
@@ -178,7 +201,9 @@ def test_ten_minutes_of_silence_end_the_conversation_with_a_reason(talk):
     assert "Prenez votre temps, je vous écoute." in spoken
 
 
-def test_the_character_closes_the_exercise_when_its_time_is_over(talk, sentence):
+def test_the_character_closes_the_exercise_when_its_time_is_over(
+    talk: Talk, sentence: bytes
+) -> None:
     talk.duration = 8.0
 
     async def script(learner: Learner) -> None:
@@ -192,7 +217,9 @@ def test_the_character_closes_the_exercise_when_its_time_is_over(talk, sentence)
     assert not talk.llm.asked
 
 
-def test_a_refused_key_is_said_aloud_and_shown_and_ends_with_a_reason(talk, sentence):
+def test_a_refused_key_is_said_aloud_and_shown_and_ends_with_a_reason(
+    talk: Talk, sentence: bytes
+) -> None:
     """LLM-06: 401 is named; nothing is left in silence."""
     talk.llm.replies = [APIStatusError("refused", status_code=401, body=None, retryable=False)]
 
@@ -209,7 +236,9 @@ def test_a_refused_key_is_said_aloud_and_shown_and_ends_with_a_reason(talk, sent
     assert any("n’arrive pas à vous répondre" in text for text in talk.tts.said)
 
 
-def test_pausing_stops_the_clock_and_nothing_is_heard_until_resumed(talk, sentence):
+def test_pausing_stops_the_clock_and_nothing_is_heard_until_resumed(
+    talk: Talk, sentence: bytes
+) -> None:
     async def script(learner: Learner) -> None:
         await learner.quiet()
         await learner.client.send(protocol.Pause())

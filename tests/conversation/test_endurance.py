@@ -3,11 +3,11 @@
 import logging
 
 import pytest
-
 from benchmarks.endurance import PHASES, Ears, endured, voice
+from tests.conversation.conftest import Talk
+
 from eloquence.testing import clock
 from eloquence.testing.learner import Learner
-from tests.conversation.conftest import Talk
 
 
 def test_sessions_ended_in_every_phase_leave_no_task_thread_descriptor_or_complaint() -> None:

@@ -1,4 +1,4 @@
-"""The product as its learner meets it: the real server, a real Chromium, a WAV as its microphone."""
+"""The product as its learner meets it: real server, real Chromium, a WAV as the microphone."""
 
 import json
 import shutil
@@ -11,11 +11,11 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 from playwright.sync_api import Browser, Page, sync_playwright
+from tests.server.conftest import Served, serving
 
 from eloquence.config import load
 from eloquence.delivery import sound
 from eloquence.testing.french import french_recogniser_options
-from tests.server.conftest import Served, serving
 
 RATE = 16_000
 QUIET = (9.0, 1.9)

@@ -6,7 +6,6 @@ from pathlib import Path
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
-
 from tests.e2e.conftest import sentences
 from tests.server.conftest import Served
 
@@ -91,9 +90,7 @@ def test_what_is_said_is_recognised_and_shown_in_the_report(
         for text, _ in sentences(shared_data)
         for word in text.lower().replace("’", "' ").replace("'", "' ").split()
     }
-    said = [
-        word["text"] for turn in report["turns"] for word in turn["words"] or []
-    ]
+    said = [word["text"] for turn in report["turns"] for word in turn["words"] or []]
     assert len(said) > 15
     assert sum(word.lower().rstrip("'") in known for word in said) > 0.7 * len(said)
     word = page.get_by_test_id("transcript").get_by_text(said[0], exact=True).first

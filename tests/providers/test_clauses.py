@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from livekit.agents.types import TimedString
 
+from eloquence.conversation.clauses import MOST, Clauses
 from eloquence.providers._clause_speech import plain, timed_words
-from eloquence.providers._clauses import MOST, Clauses
 
 
 def cut(*pieces: str) -> list[str]:

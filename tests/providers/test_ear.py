@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from livekit.agents import stt
 
-from eloquence.conversation.stages import Resources
+from eloquence.conversation.stages import HEARD, Resources
 from eloquence.providers import ear
 from eloquence.providers._utterances import UtteranceSTT
 from eloquence.testing.context import stage_context
@@ -30,7 +30,7 @@ async def test_each_stretch_of_speech_is_one_utterance_without_words(
     events = await heard(stage, sound)
     said = finals(events)
     assert said
-    assert {final.text for final in said} == {ear.HEARD}
+    assert {final.text for final in said} == {HEARD}
     assert {final.language for final in said} == {"fr"}
     kinds = [event.type for event in events]
     assert kinds.count(Kind.START_OF_SPEECH) == kinds.count(Kind.END_OF_SPEECH) == len(said)

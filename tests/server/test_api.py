@@ -1,7 +1,6 @@
 """What the page asks the server for (MET, X-09, X-12, SES-03 as far as one process needs them)."""
 
 import httpx
-
 from tests.server.conftest import Served
 
 

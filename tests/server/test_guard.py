@@ -4,11 +4,11 @@ import asyncio
 
 import httpx
 import pytest
+from tests.server.conftest import Served
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from eloquence import protocol
-from tests.server.conftest import Served
 
 
 def test_a_foreign_host_name_is_refused_so_that_no_name_can_be_bound_to_the_server(
@@ -96,7 +96,7 @@ async def test_sound_faster_than_speech_ends_the_conversation(served: Served) ->
         await line.send(hello)
         for _ in range(600):
             await line.send(bytes(640))
-        failures = []
+        failures: list[protocol.Failure] = []
         while not failures:
             data = await line.recv()
             message = protocol.parse_server(data) if isinstance(data, str) else None
@@ -123,5 +123,5 @@ async def test_the_next_conversation_is_refused_clearly_when_all_places_are_take
                 data = await first.recv()
     assert isinstance(failure, protocol.Failure)
     assert (failure.code, failure.retryable) == ("capacity", True)
-    sessions = httpx.get(f"{served.url}/api/v1/sessions").json()
+    sessions = (await asyncio.to_thread(served.get, "/api/v1/sessions")).json()
     assert sessions[0]["status"] == "complete"

@@ -1,1 +1,4 @@
-"""What is practised, with whom, and how it is judged. Pure: no input, output, clock or framework."""
+"""What is practised, with whom, and how it is judged.
+
+Pure: no input or output, no clock, no framework.
+"""

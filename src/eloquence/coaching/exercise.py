@@ -22,11 +22,11 @@ Dimension = Literal[
 DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
 Difficulty = Literal["beginner", "intermediate", "advanced"]
 Register = Literal["conversation", "presentation"]
-"""Which norms apply: talk with somebody (also interview, negotiation), or speaking to an audience."""
+"""Which norms apply: talking with somebody (also interview, negotiation), or to an audience."""
 
 
 class Criteria(Model):
-    """How a performance is judged (EVA-02). Reads `evaluation_focus` and `evaluation` too (X-25)."""
+    """How a performance is judged (EVA-02)."""
 
     dimensions: Annotated[tuple[Dimension, ...], Field(min_length=1)]
     passing_score: Share = Field(
@@ -67,9 +67,7 @@ class FollowUp(Model):
 
     say: Annotated[tuple[str, ...], Field(min_length=1)]
     heard: tuple[str, ...] = ()
-    when: (
-        Literal["short", "long", "hesitant", "fast", "slow", "silent", "question"] | None
-    ) = None
+    when: Literal["short", "long", "hesitant", "fast", "slow", "silent", "question"] | None = None
 
 
 class Step(Model):

@@ -16,8 +16,8 @@ from eloquence.delivery.words import Word
 
 Speaker = Literal["learner", "character"]
 Status = Literal["complete", "interrupted", "failed"]
-"""How a session ended. `complete`: ended by the learner or the script. `interrupted`: the connection or the process
-ended it. `failed`: a stage or the machine did. A reason always goes with the last two."""
+"""How a session ended. `complete`: by the learner, the script or the clock. `interrupted`: the
+connection or the process ended it. `failed`: a stage or the machine did."""
 
 
 class Latency(Model):
@@ -64,7 +64,7 @@ class Session(Model):
     character: str
     language: Language
     started_at: float
-    stages: dict[str, str] = {}
+    stages: dict[str, str] = Field(default_factory=dict)
     """Which provider served each stage, e.g. {"stt": "vosk", "llm": "script", "tts": "espeak"}."""
     keep_audio: bool = False
     source: Literal["conversation", "recording"] = "conversation"
@@ -73,7 +73,7 @@ class Session(Model):
 
 class SessionEnd(Model):
     """How a session ended. `duration` is seconds since it started; `reason` is a stable word such
-    as `learner`, `script`, `duration`, `idle`, `page_closed`, `process_died`, `stt`, `llm`, `tts`."""
+    as `learner`, `script`, `duration`, `idle`, `page_closed`, `process_died`, `llm`, `tts`."""
 
     status: Status
     reason: str
@@ -81,7 +81,7 @@ class SessionEnd(Model):
 
 
 class StoredSession(Model):
-    """A session with all that was appended to it. `end` is None while it is live (or was cut off)."""
+    """A session with all that was appended to it. `end` is None while it is live."""
 
     session: Session
     turns: tuple[Turn, ...] = ()

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-_BREAK = re.compile(r"[.!?…;:,]+[»”\"')\]]*(?=\s)|\n+")
+_BREAK = re.compile(r"[.!?…;:,]+(?:\s?[»”\"')\]])*(?=\s)|\n+")
 _ABBREVIATED = re.compile(
     r"(?:\b[A-ZÀ-Ü]|\b(?:Mme|Mlle|MM|Mr|Mrs|Ms|Dr|Pr|Me|St|Ste|etc|cf|p|ex|vs|No|n°))\.$"
 )
@@ -75,9 +75,7 @@ class Clauses:
 
 
 def _pause(text: str) -> float:
-    mark = text.rstrip("»”\"')] \t\n  ")[-1:]
-    if mark in ".!?…" and mark:
-        return 0.38
-    if mark in ";:" and mark:
-        return 0.25
-    return 0.16 if mark == "," else 0.0
+    marks = re.findall(r"[.!?…;:,]", text[-6:])
+    if not marks:
+        return 0.0
+    return {",": 0.16, ";": 0.25, ":": 0.25}.get(marks[-1], 0.38)

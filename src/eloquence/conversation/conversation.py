@@ -175,6 +175,7 @@ class Conversation:
         self._nudged = 0
         self._apologies = itertools.cycle(plan.lines.no_answer)
         self._closing_line: str | None = None
+        self._cut_off = False
         self._unanswered = 0
         self._hopeless = False
         self._apology = ""
@@ -289,6 +290,9 @@ class Conversation:
         engine.say(plan.scenario.prompts.initial)
 
     async def _stop(self) -> None:
+        if self._listening.speaking:
+            self._cut_off = True
+            self._listening.voice_ended(self._tape.end)
         await self._engine.aclose()
         self._keep_unfinished_turn()
         self._transport.on_playback = None
@@ -451,6 +455,7 @@ class Conversation:
                 end=round(max(start, end), 3),
                 text=text,
                 words=words or None,
+                interrupted=self._cut_off,
                 latency=Latency(
                     endpointing=_rounded(metrics.get("end_of_turn_delay")),
                     transcription=_rounded(metrics.get("transcription_delay")),

@@ -1,5 +1,6 @@
 """What is known of the learner's turn while it is being said."""
 
+import itertools
 import unicodedata
 
 from eloquence.conversation.stages import HEARD, LastTurn
@@ -52,6 +53,11 @@ class Listening:
         return self.facts.text, tuple(self.words), list(self.voice)
 
     @property
+    def speaking(self) -> bool:
+        """Whether the learner's voice is heard right now."""
+        return self._speaking_since is not None
+
+    @property
     def pending(self) -> bool:
         """Whether something was heard since the last turn was taken."""
         return not self._stale and bool(self.voice or self.words)
@@ -70,8 +76,7 @@ class Listening:
             return
         self.facts.seconds = spans[-1][1] - spans[0][0]
         self.facts.pauses = sum(
-            later[0] - earlier[1] >= _LONG_PAUSE
-            for earlier, later in zip(spans, spans[1:], strict=False)
+            later[0] - earlier[1] >= _LONG_PAUSE for earlier, later in itertools.pairwise(spans)
         )
 
 

@@ -3,13 +3,11 @@
 Every model named here runs on this machine; nothing contacts a vendor's service.
 """
 
-from concurrent.futures import Executor, Future
-from typing import Any
-
 from livekit.agents import inference
 from livekit.agents.voice.turn import EndpointingOptions, TurnHandlingOptions
 
 from eloquence.coaching.exercise import Patience
+from eloquence.conversation.inline import Inline
 
 SILENCE = 0.25
 """Seconds of silence after which voice activity ends; the end-of-turn model needs as much."""
@@ -26,24 +24,9 @@ _FALSE_ALARM = 0.9
 """Seconds without words after which what held the character back was nothing, and it goes on."""
 
 
-class _Inline(Executor):
-    """Runs at once in the caller: voice activity takes 15 µs a window, less than a hand-over."""
-
-    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> "Future[Any]":
-        done: Future[Any] = Future()
-        try:
-            done.set_result(fn(*args, **kwargs))
-        except Exception as error:
-            done.set_exception(error)
-        return done
-
-
-_INLINE = _Inline()
-
-
 def voice_activity() -> inference.VAD:
     """A voice-activity detector for one conversation."""
-    return inference.VAD(min_silence_duration=SILENCE, executor=_INLINE)
+    return inference.VAD(min_silence_duration=SILENCE, executor=Inline())
 
 
 def end_of_turn() -> inference.TurnDetector:

@@ -62,7 +62,7 @@ async def analyse(
     Raises RecordingError, ContentError (no such exercise), DependencyNotFoundError (the recogniser
     that was named is not ready), SpeechToTextError.
     """
-    from eloquence import bootstrap, registry
+    from eloquence import bootstrap
     from eloquence.coaching.assessment import assess
     from eloquence.conversation.recognition import recogniser
     from eloquence.conversation.stages import Resources, StageContext
@@ -70,10 +70,7 @@ async def analyse(
     library = content.load(settings.content)
     exercise = library.exercise(exercise_id, language)
     character = library.character(exercise.character, language)
-    wanted = settings.stage("stt")
-    chosen = registry.choose(
-        "stt", wanted.provider, wanted.options, language, bootstrap.AUTOMATIC["stt"]
-    )
+    chosen = bootstrap.choose(settings, "stt", language)
     if not chosen.readiness.ready:
         raise DependencyNotFoundError(
             f"Stage stt ({chosen.provider.name}): {chosen.readiness.detail}",

@@ -102,9 +102,7 @@ async def _stages(settings: Settings, language: Language, *, online: bool) -> li
         wanted = settings.stage(stage)
         automatic = wanted.provider == "auto"
         try:
-            choice = registry.choose(
-                stage, wanted.provider, wanted.options, language, bootstrap.AUTOMATIC[stage]
-            )
+            choice = bootstrap.choose(settings, stage, language)
         except EloquenceError as error:
             readiness = Readiness(ready=False, detail=error.message, mend=error.mend)
             reports.append(StageReport(language, stage, wanted.provider, automatic, readiness))

@@ -12,8 +12,8 @@ from typing import Literal
 from livekit.agents import APIConnectionError, APIConnectOptions, APIStatusError, tts, utils
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, TimedString
 
+from eloquence.conversation.clauses import Clause, Clauses
 from eloquence.errors import TextToSpeechError
-from eloquence.providers._clauses import Clause, Clauses
 from eloquence.providers._speech_process import Sound, SpeechProcess
 
 RATE = 24_000

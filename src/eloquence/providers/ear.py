@@ -6,12 +6,9 @@ that the conversation goes on; whoever reads the words must know it for what it 
 
 from pydantic import BaseModel, ConfigDict
 
-from eloquence.conversation.stages import StageContext
+from eloquence.conversation.stages import HEARD, StageContext
 from eloquence.providers._utterances import Heard, Recogniser, UtteranceSTT
 from eloquence.registry import Provider, Readiness
-
-HEARD = "…"
-"""Stands for an utterance whose words are not known."""
 
 _MODELS = {"fr": "vosk-model-small-fr-0.22", "en": "vosk-model-small-en-us-0.15"}
 
