@@ -19,7 +19,7 @@ from eloquence.coaching.assessment import assess
 from eloquence.coaching.character import Language
 from eloquence.coaching.report import Report
 from eloquence.coaching.session import Session, SessionEnd
-from eloquence.config import Settings
+from eloquence.config import Settings, surroundings
 from eloquence.delivery import sound
 from eloquence.errors import (
     AgentCreationError,
@@ -64,6 +64,7 @@ def choose(settings: Settings, stage: Stage, language: Language) -> Choice:
         language,
         AUTOMATIC[stage],
         defaults={"models": settings.models},
+        environment=surroundings(),
     )
 
 

@@ -6,6 +6,8 @@ file. Unknown keys are refused.
 """
 
 import json
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,6 +35,8 @@ class StageSettings(BaseModel):
     options: dict[str, Any] = {}
 
 
+_MEND = "Mend it in the environment (ELOQUENCE_…), .env or eloquence.toml."
+
 StageChoice = Annotated[StageSettings, NoDecode]
 
 
@@ -50,14 +54,19 @@ class Settings(BaseSettings):
     )
 
     stt: StageChoice = StageSettings()
+    """Who recognises the learner's words."""
     llm: StageChoice = StageSettings()
+    """Who finds the character's words."""
     tts: StageChoice = StageSettings()
+    """Who speaks them."""
 
     host: str = "127.0.0.1"
     """Address to listen on; only this machine by default."""
     port: Annotated[int, Field(ge=0, le=65_535)] = 7881
-    allowed_hosts: tuple[str, ...] = ()
-    """Host names, besides this machine's own, under which the page may be opened."""
+    """Port of the page and the conversations; 0 takes a free one."""
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    """Host names, besides this machine's own, under which the page may be opened; in a variable
+    they are separated by commas."""
     max_conversations: Annotated[int, Field(ge=1, le=500)] = 12
     """Live conversations that one process admits (docs/performance.md says how it was measured)."""
 
@@ -70,6 +79,7 @@ class Settings(BaseSettings):
     idle_minutes: Annotated[float, Field(gt=0, le=120)] = 10.0
     """A conversation in which nothing was heard for so long is ended."""
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    """The least that is written to the log files."""
 
     @field_validator("stt", "llm", "tts", mode="before")
     @classmethod
@@ -79,6 +89,13 @@ class Settings(BaseSettings):
         if isinstance(value, dict) and "options" not in value:
             rest = dict(value)
             return {"provider": rest.pop("provider", "auto"), "options": rest}
+        return value
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _read_hosts(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(name.strip() for name in value.split(",") if name.strip())
         return value
 
     @classmethod
@@ -121,10 +138,17 @@ def load(**flags: Any) -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise ConfigurationError(
-            f"Setting {where!r}: {first['msg']}.",
-            mend="Mend it in the environment (ELOQUENCE_…), .env or eloquence.toml.",
-        ) from error
+        raise ConfigurationError(f"Setting {where!r}: {first['msg']}.", mend=_MEND) from error
+    except ValueError as error:  # a file or a variable that is not even well-formed
+        raise ConfigurationError(f"The settings cannot be read: {error}.", mend=_MEND) from error
 
 
-__all__ = ["STAGES", "Settings", "StageSettings", "load"]
+def surroundings() -> Mapping[str, str]:
+    """The variables that providers read: those of `.env`, under those of the environment."""
+    from dotenv import dotenv_values
+
+    written = dotenv_values(".env", encoding="utf-8")
+    return {**{name: value for name, value in written.items() if value}, **os.environ}
+
+
+__all__ = ["STAGES", "Settings", "StageSettings", "load", "surroundings"]

@@ -114,19 +114,25 @@ def choose(
     language: str,
     order: Sequence[str],
     defaults: Mapping[str, object] | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Choice:
     """The provider `wanted`, or with `auto` the first of `order` that is ready, else the last.
 
-    `defaults` are options for those providers that know them and were given none. A provider
-    that was named is never replaced: when it is not ready, its readiness says why.
+    `environment` stands for the process's own; `defaults` are options for those providers that
+    know them and were given none. A provider that was named is never replaced: when it is not
+    ready, its readiness says why.
     Raises ProviderNotFoundError, DependencyNotFoundError, ConfigurationError.
     """
     if wanted != "auto":
-        return _choice(stage, wanted, options, language, defaults or {}, automatic=False)
+        return _choice(
+            stage, wanted, options, language, defaults or {}, environment, automatic=False
+        )
     found: Choice | None = None
     for name in order:
         try:
-            found = _choice(stage, name, options, language, defaults or {}, automatic=True)
+            found = _choice(
+                stage, name, options, language, defaults or {}, environment, automatic=True
+            )
         except (ProviderNotFoundError, DependencyNotFoundError, ConfigurationError):
             if name == order[-1] and found is None:
                 raise
@@ -143,12 +149,13 @@ def _choice(
     options: Mapping[str, object],
     language: str,
     defaults: Mapping[str, object],
+    environment: Mapping[str, str] | None,
     *,
     automatic: bool,
 ) -> Choice:
     found = provider(stage, name)
     known = {key: value for key, value in defaults.items() if key in found.options.model_fields}
-    parsed = found.parse({**known, **options})
+    parsed = found.parse({**known, **options}, environment)
     if found.languages and language not in found.languages:
         readiness = Readiness(
             ready=False,

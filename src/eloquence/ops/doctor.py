@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 
 from eloquence import bootstrap, registry
 from eloquence.coaching.character import Language
-from eloquence.config import Settings
+from eloquence.config import Settings, surroundings
 from eloquence.errors import EloquenceError
 from eloquence.registry import STAGES, Readiness, Stage
 from eloquence.storage import content
@@ -123,7 +123,9 @@ async def _stages(settings: Settings, language: Language, *, online: bool) -> li
 def _could(stage: Stage, name: str, language: Language) -> Readiness:
     """What a provider that was not chosen says of itself, without options."""
     try:
-        return registry.choose(stage, name, {}, language, (name,)).readiness
+        return registry.choose(
+            stage, name, {}, language, (name,), environment=surroundings()
+        ).readiness
     except EloquenceError as error:
         return Readiness(ready=False, detail=error.message, mend=error.mend)
 
