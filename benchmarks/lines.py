@@ -25,6 +25,7 @@ from fastapi import FastAPI, WebSocket
 from livekit.agents import Agent, AgentSession, inference, utils
 
 from eloquence import protocol
+from eloquence.bootstrap import background_thread
 from eloquence.coaching.exercise import Patience
 from eloquence.coaching.session import Session
 from eloquence.conversation.conversation import Conversation, Plan, Stages
@@ -48,6 +49,9 @@ def stages() -> Stages:
     )
 
 
+ANALYST = background_thread()
+
+
 async def ours(transport: WebSocketTransport, store: SqlSessionStore, patience: float) -> None:
     library = content.load()
     exercise = library.exercise("conversation_libre_marie", "fr").model_copy(
@@ -66,7 +70,7 @@ async def ours(transport: WebSocketTransport, store: SqlSessionStore, patience: 
 
     async def measure(samples: Any, start: float) -> sound.Sound:
         return await loop.run_in_executor(
-            None, partial(sound.measure, samples, 16_000, start=start)
+            ANALYST, partial(sound.measure, samples, 16_000, start=start)
         )
 
     plan = Plan(

@@ -3,7 +3,9 @@
 import asyncio
 import gc
 import logging
+import os
 import secrets
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -281,6 +283,16 @@ class Eloquence:
         )
 
 
+def background_thread() -> ThreadPoolExecutor:
+    """One thread for work that may wait: it yields the processor to live sound where it can."""
+    return ThreadPoolExecutor(1, thread_name_prefix="eloquence-analysis", initializer=_yielding)
+
+
+def _yielding() -> None:
+    if sys.platform == "linux":  # elsewhere this would slow the whole process
+        os.nice(10)
+
+
 def _warm() -> None:
     from livekit.agents import inference
 
@@ -298,7 +310,7 @@ async def opened(settings: Settings) -> AsyncIterator[Eloquence]:
     from eloquence.conversation.stages import Resources
 
     async with AsyncExitStack() as stack:
-        analyst = ThreadPoolExecutor(1, thread_name_prefix="eloquence-analysis")
+        analyst = background_thread()
         stack.callback(analyst.shutdown)
         resources = Resources()
         stack.push_async_callback(resources.close)

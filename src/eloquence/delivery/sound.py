@@ -152,6 +152,10 @@ def _frames(wave: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
         yield np.lib.stride_tricks.sliding_window_view(piece, _WINDOW)[::_STEP]
 
 
+_CONTEXT = 11
+"""Frames on each side that the detector needs to find in a piece what it finds in the whole."""
+
+
 @cache
 def _detector() -> "SwiftF0":
     from swift_f0.core import SwiftF0  # loads a runtime that reading a stored Sound does not need
@@ -164,19 +168,45 @@ def _in_own_range(pitch: NDArray[np.float64], wave: NDArray[np.float32]) -> NDAr
 
     The range goes from 0.75 times the lower quartile of a first pass to 1.5 times the upper one,
     which removes most octave errors. What is left more than 14 semitones below the median or 18
-    above it is dropped.
+    above it is dropped. A frame that was found inside the range is found there again, so only
+    the others are looked at twice.
     """
     voiced = pitch[~np.isnan(pitch)]
     if len(voiced) >= 30:
         low, high = np.quantile(voiced, (0.25, 0.75))
         own = (max(_WIDEST[0], 0.75 * low), min(_WIDEST[1], 1.5 * high))
-        again = _voiced_pitch(wave, own, len(pitch))
-        pitch = np.where(np.isnan(pitch), np.nan, again)
+        for first, last in _stray(pitch, own):
+            begin = max(0, first - _CONTEXT)
+            piece = wave[begin * _STEP : (last + 1 + _CONTEXT) * _STEP]
+            again = _detector().detect(piece, _RATE, *own)
+            found = _voiced_only(again.pitch_hz, again.confidence)[first - begin :]
+            count = min(last + 1 - first, len(found))
+            stretch = pitch[first : first + count]
+            pitch[first : first + count] = np.where(
+                np.isnan(stretch), np.nan, found[:count]
+            )
         voiced = pitch[~np.isnan(pitch)]
     if not len(voiced):
         return pitch
     semitones = 12 * np.log2(pitch / np.median(voiced))
     return np.where((semitones < -14) | (semitones > 18), np.nan, pitch)
+
+
+def _stray(pitch: NDArray[np.float64], own: tuple[float, float]) -> list[tuple[int, int]]:
+    """First and last frames of the stretches with pitch out of that range, near ones as one."""
+    stretches: list[tuple[int, int]] = []
+    for first, last in _runs((pitch < own[0]) | (pitch > own[1])):
+        if stretches and first - stretches[-1][1] <= 2 * _CONTEXT:
+            stretches[-1] = (stretches[-1][0], last)
+        else:
+            stretches.append((first, last))
+    return stretches
+
+
+def _voiced_only(
+    pitch: NDArray[np.float64], confidence: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    return np.where(confidence >= _VOICED, pitch, np.nan)
 
 
 def _voiced_pitch(
@@ -186,8 +216,7 @@ def _voiced_pitch(
     result = _detector().detect(wave, _RATE, *limits)
     pitch = np.full(frames, np.nan)
     count = min(frames, len(result.pitch_hz))
-    voiced = result.confidence[:count] >= _VOICED
-    pitch[:count] = np.where(voiced, result.pitch_hz[:count], np.nan)
+    pitch[:count] = _voiced_only(result.pitch_hz[:count], result.confidence[:count])
     for first, last in _runs(~np.isnan(pitch)):
         if last - first + 1 < _SHORTEST_VOICING:
             pitch[first : last + 1] = np.nan
