@@ -108,6 +108,7 @@ class Eloquence:
         self.store = store
         self.resources = resources
         self._analyst = analyst
+        self._warming: asyncio.Future[None] | None = None
         self.live = 0
         """How many conversations are being held now."""
 
@@ -134,6 +135,7 @@ class Eloquence:
 
         Errors are told to the client, never raised.
         """
+        await self.warm()
         from eloquence.transports.websocket import WebSocketTransport
 
         async with WebSocketTransport(socket) as transport:
@@ -274,8 +276,13 @@ class Eloquence:
         return export.report_html(report, export.web_folder(), audio)
 
     async def warm(self) -> None:
-        """Loads what the first conversation would otherwise wait for."""
-        await asyncio.get_running_loop().run_in_executor(self._analyst, _warm)
+        """Loads the engine and its models, once; whoever comes meanwhile waits for it.
+
+        Two threads that import the engine at the same time would meet in the middle of it.
+        """
+        if self._warming is None:
+            self._warming = asyncio.get_running_loop().run_in_executor(self._analyst, _warm)
+        await asyncio.shield(self._warming)
 
     async def _measure(self, samples: NDArray[np.float32], start: float) -> sound.Sound:
         return await asyncio.get_running_loop().run_in_executor(
@@ -295,6 +302,9 @@ def _yielding() -> None:
 
 def _warm() -> None:
     from livekit.agents import inference
+
+    import eloquence.conversation.conversation
+    import eloquence.transports.websocket  # noqa: F401
 
     inference.VAD()
     inference.TurnDetector(version="v1-mini")

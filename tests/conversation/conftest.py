@@ -42,6 +42,9 @@ class Talk:
     duration: float = 300.0
     idle: float = 600.0
     last_turn: LastTurn = field(default_factory=LastTurn)
+    by_ear: bool = False
+    prepare: Callable[[], None] = lambda: None
+    """Called inside the loop, for stages that need one to be made."""
     learner: Learner = field(init=False)
     stored: StoredSession = field(init=False)
 
@@ -53,6 +56,7 @@ class Talk:
 
     async def held(self, script: Script) -> Ended:
         """Holds the conversation; `stored` is what was kept of it."""
+        self.prepare()
         library = content.load()
         exercise = library.exercise(self.hello.exercise, self.hello.language)
         scenario = exercise.scenario()
@@ -73,7 +77,7 @@ class Talk:
             stages=Stages(stt=self.stt, llm=self.llm, tts=self.tts),
             statuses={},
             last_turn=self.last_turn,
-            by_ear=False,
+            by_ear=self.by_ear,
             duration=self.duration,
             idle=self.idle,
             patience=self.hello.patience,

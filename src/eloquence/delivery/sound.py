@@ -182,9 +182,7 @@ def _in_own_range(pitch: NDArray[np.float64], wave: NDArray[np.float32]) -> NDAr
             found = _voiced_only(again.pitch_hz, again.confidence)[first - begin :]
             count = min(last + 1 - first, len(found))
             stretch = pitch[first : first + count]
-            pitch[first : first + count] = np.where(
-                np.isnan(stretch), np.nan, found[:count]
-            )
+            pitch[first : first + count] = np.where(np.isnan(stretch), np.nan, found[:count])
         voiced = pitch[~np.isnan(pitch)]
     if not len(voiced):
         return pitch
