@@ -37,7 +37,7 @@ import { t } from "./i18n.js";
  * @property {string} character
  * @property {"fr" | "en"} language
  * @property {number} started_at
- * @property {number} duration
+ * @property {number | null} duration null while it is live
  * @property {string} status
  * @property {string} reason
  * @property {string[]} audio

@@ -16,7 +16,7 @@ export function top(hash, reload) {
   const link = (to, name, picture) =>
     h(
       "a",
-      { href: to, class: "nav-link", "aria-current": hash === to && "page" },
+      { href: to, class: "nav-link", "aria-current": (hash || "#/") === to && "page" },
       icon(picture), h("span", {}, name),
     );
   return h(

@@ -181,6 +181,7 @@ class StandIn:
         self.talks: list[Talk] = []
         self.failures: list[BaseException] = []
         self.by_ear = False
+        self.voice = "espeak"
         self.download = "absent"
         self.received = 0
         self.unready = ""
@@ -249,17 +250,17 @@ class StandIn:
             }  # fmt: skip
 
         heard = (
-            stage("none", "Sans reconnaissance des mots.", by_ear=True)
-            if self.by_ear
-            else stage("vosk", "Reconnaissance en direct.", model="vosk-model-small-fr-0.22")
+            stage("none", "By ear.", by_ear=True, model="vosk-model-small-fr-0.22")
+            if self.by_ear and self.download != "installed"
+            else stage("vosk", "On this machine.", model="vosk-model-small-fr-0.22")
         )
         stages = {
             "stt": heard,
             "llm": stage(
-                "openai", "Mistral, par Scaleway.", model="mistral-small",
+                "openai", "mistral-small, by api.scaleway.ai.", model="mistral-small",
                 leaves_machine="api.scaleway.ai",
             ),
-            "tts": stage("espeak", "Voix de synthèse."),
+            "tts": stage(self.voice, f"The voice of {self.voice}."),
         }  # fmt: skip
         if self.unready:
             stages["tts"] |= {"ready": False, "detail": "Pas de voix.", "mend": self.unready}
@@ -279,7 +280,8 @@ class StandIn:
                 "id": f"s-20261121-{n}", "exercise": "conversation_libre_marie",
                 "title": "Conversation libre avec Marie", "character": "Marie", "language": "fr",
                 "started_at": 1_795_255_200.0 - 86_400 * n, "duration": 184.0 + 31 * n,
-                "status": ["complete", "interrupted"][n % 2], "reason": "learner",
+                "status": ["complete", "interrupted"][n % 2],
+                "reason": ["learner", "page_closed"][n % 2],
                 "audio": ["mix"] if n == 1 else [],
             }
             for n in (1, 2, 3)
@@ -312,8 +314,9 @@ class StandIn:
                 self.download = "installed"
         message = "models.example: connexion refusée." if self.download == "failed" else ""
         model = {
-            "name": "vosk-small-fr", "language": "fr", "stage": "stt", "size": 41_000_000,
-            "title": "Vosk, petit modèle français", "installed": self.download == "installed",
+            "name": "vosk-model-small-fr-0.22", "language": "fr", "stage": "stt",
+            "size": 41_000_000, "title": "Vosk, French, small",
+            "installed": self.download == "installed",
             "state": self.download, "received": self.received, "total": 41_000_000,
             "message": message,
         }  # fmt: skip

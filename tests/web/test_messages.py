@@ -2,12 +2,18 @@
 
 import json
 import re
+from importlib.metadata import entry_points
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from eloquence.errors import Cause, EloquenceError
+from eloquence.registry import STAGES
+from eloquence.storage import models
+
 WEB = Path(__file__).resolve().parents[2] / "web"
-LINE = re.compile(r'^  "([\w.]+)": (".*"),$', re.MULTILINE)
+LINE = re.compile(r'^  "([\w.-]+)": (".*"),$', re.MULTILINE)
 
 
 def messages(language: str) -> dict[str, str]:
@@ -59,12 +65,55 @@ def test_every_message_is_used(language: str) -> None:
         "mic.",
         "status.",
         "problem.",
+        "notice.",
+        "provider.",
+        "model.",
         "talk.",
         "stages.",
         "theme.",
     )
     for key in messages(language):
         assert f'"{key}"' in sources or key.startswith(built), key
+
+
+def codes(error: type[EloquenceError]) -> set[str]:
+    return {error.code}.union(*(codes(one) for one in error.__subclasses__()))
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_every_error_and_every_notice_of_the_server_has_words_and_a_mend(language: str) -> None:
+    found = messages(language)
+    for code in codes(EloquenceError):
+        assert found[f"problem.{code}"]
+        assert found[f"problem.{code}.mend"].endswith(".")
+    for cause in get_args(Cause):
+        assert found[f"notice.{cause}"].startswith("{stage} ")
+    assert {f"notice.{stage}" for stage in STAGES} <= set(found)
+    assert found["notice.storage_failed"]
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_everything_that_ships_has_a_name_and_a_sentence(language: str) -> None:
+    found = messages(language)
+    ours = {
+        f"provider.{stage}.{point.name}"
+        for stage in STAGES
+        for point in entry_points(group=f"eloquence.{stage}")
+        if point.value.startswith("eloquence.")
+    }
+    assert len(ours) >= 9
+    assert ours | {f"{key}.detail" for key in ours} <= set(found)
+    assert {f"model.{model.name}" for model in models.catalogue()} <= set(found)
+
+
+def test_every_reason_for_an_end_has_words() -> None:
+    """The words of `SessionEnd.reason`."""
+    reasons = {
+        "learner", "script", "duration", "idle", "page_closed", "process_died", "process_stopped",
+        "protocol", "engine", "stt", "llm", "tts", "storage", "recording",
+    }  # fmt: skip
+    for found in report_messages():
+        assert {key.removeprefix("end.") for key in found if key.startswith("end.")} == reasons
 
 
 def test_nothing_of_the_page_comes_from_elsewhere() -> None:

@@ -138,6 +138,25 @@ def test_captions_follow_and_say_who_was_interrupted(page: Page, server: Any) ->
     expect(page.get_by_test_id("captions")).to_have_attribute("role", "log")
 
 
+def test_by_ear_a_turn_is_shown_by_how_long_it_was(page: Page, server: Any) -> None:
+    async def speak(talk: Any) -> None:
+        await talk.ready(by_ear=True)
+        for on in (True, False, True, False):
+            await talk.send("hearing", on=on)
+            await asyncio.sleep(1.0)
+        await talk.say("learner", "… …", id="a", final=False)
+        await talk.say("learner", "…", id="a")
+        await talk.say("learner", "…", id="b")
+        await talk.wait("end")
+        await talk.end()
+
+    server.script = speak
+    begin(page)
+    captions = page.get_by_test_id("caption")
+    expect(captions.first).to_have_text("Vous(2\u00a0s de parole)")
+    expect(captions.last).to_have_text("Vous…")
+
+
 def test_push_to_talk_lets_the_voice_out_only_while_held(page: Page, server: Any) -> None:
     page.goto("#/exercise/conversation_libre_marie")
     page.get_by_test_id("push-to-talk").check()
@@ -256,6 +275,28 @@ def test_a_refusal_is_shown_with_what_to_do(page: Page, server: Any) -> None:
     expect(failed).to_contain_text("Réessayez dans quelques minutes.")
 
 
+def test_a_failure_is_told_in_the_reader_s_language_with_the_server_s_detail(
+    page: Page, server: Any
+) -> None:
+    async def fail(talk: Any) -> None:
+        await talk.send(
+            "error", code="stt", message="There is no Vosk model in /m.",
+            mend="eloquence models download vosk-model-fr-0.22", retryable=False,
+        )  # fmt: skip
+        await talk.socket.close()
+
+    server.script = fail
+    begin(page)
+    failed = page.get_by_test_id("failed")
+    expect(failed.get_by_role("heading")).to_have_text(
+        "La reconnaissance des mots ne fonctionne pas"
+    )
+    expect(failed).to_contain_text("vérifiez son modèle ou son adresse")
+    expect(failed.locator(".detail")).to_contain_text(
+        "eloquence models download vosk-model-fr-0.22"
+    )
+
+
 def test_leaving_the_conversation_lets_go_of_everything(page: Page, server: Any) -> None:
     begin(page)
     state(page, "listening")
@@ -281,6 +322,22 @@ def test_a_notice_is_shown_and_the_conversation_goes_on(page: Page, server: Any)
     begin(page)
     expect(page.get_by_test_id("notices")).to_contain_text("Le modèle répond lentement.")
     state(page, "listening")
+
+
+def test_a_notice_of_a_known_code_is_said_in_the_reader_s_language(page: Page, server: Any) -> None:
+    async def warn(talk: Any) -> None:
+        await talk.ready()
+        await talk.send("notice", code="tts_unreachable", message="The voice is away.")
+        await talk.send("notice", code="storage_failed", message="Turns wait to be stored.")
+        await talk.wait("end")
+        await talk.end()
+
+    server.script = warn
+    begin(page)
+    notices = page.get_by_test_id("notices")
+    expect(notices).to_contain_text("La voix de synthèse ne répond pas. Vérifiez le réseau")
+    expect(notices).to_contain_text("Vos derniers tours ne sont pas encore enregistrés")
+    expect(notices).not_to_contain_text("away")
 
 
 def test_a_network_too_slow_for_the_voice_is_said_and_bounded(page: Page) -> None:

@@ -55,7 +55,7 @@ def test_preparing_says_one_talks_with_an_ai_and_what_leaves_the_machine(page: P
     page.goto("#/exercise/conversation_libre_marie")
     expect(page.get_by_test_id("ai-notice")).to_contain_text("intelligence artificielle")
     expect(page.get_by_test_id("stages")).to_contain_text("est envoyé à api.scaleway.ai")
-    expect(page.get_by_test_id("stages")).to_contain_text("vosk, vosk-model-small-fr-0.22")
+    expect(page.get_by_test_id("stages")).to_contain_text("Vosk, vosk-model-small-fr-0.22")
     expect(page.get_by_test_id("keep-audio")).not_to_be_checked()
 
 
@@ -75,9 +75,64 @@ def test_by_ear_the_page_says_so_and_fetches_a_model_with_one_click(
     page.goto("#/exercise/conversation_libre_marie")
     note = page.get_by_test_id("by-ear")
     expect(note).to_contain_text("Marie entend comment vous parlez, pas ce que vous dites")
+    expect(note).to_contain_text("Vosk français, petit")
+    stages = page.get_by_test_id("stages")
+    expect(stages).to_contain_text("À l’oreille")
+    expect(stages).not_to_contain_text("vosk-model-small-fr-0.22")
     page.get_by_test_id("download-model").click()
     expect(note.locator("progress")).to_be_visible()
     expect(note).to_contain_text("vos mots seront reconnus")
+    expect(note).not_to_contain_text("pas ce que vous dites")
+    expect(stages).to_contain_text("Vosk, vosk-model-small-fr-0.22")
+    expect(stages).to_have_count(1)
+
+
+@pytest.mark.parametrize(
+    ("language", "said"), [("fr", "Voix de synthèse simple."), ("en", "Plain synthetic voice.")]
+)
+def test_what_ships_is_told_in_the_reader_s_language(page: Page, language: str, said: str) -> None:
+    page.goto("")
+    page.get_by_test_id("language").select_option(language)
+    page.goto("#/exercise/conversation_libre_marie")
+    expect(page.get_by_test_id("stages")).to_contain_text(said)
+    expect(page.get_by_test_id("stages")).not_to_contain_text("The voice of espeak.")
+
+
+def test_a_provider_of_a_third_party_is_told_as_the_server_tells_it(
+    page: Page, server: Any
+) -> None:
+    server.voice = "gradium"
+    page.goto("#/exercise/conversation_libre_marie")
+    expect(page.get_by_test_id("stages")).to_contain_text("gradium")
+    expect(page.get_by_test_id("stages")).to_contain_text("The voice of gradium.")
+
+
+def test_one_can_hear_oneself_and_nothing_is_sent(page: Page, server: Any) -> None:
+    page.add_init_script(
+        "window.played = [];"
+        "const start = AudioBufferSourceNode.prototype.start;"
+        "AudioBufferSourceNode.prototype.start = function () {"
+        "  const samples = this.buffer.getChannelData(0);"
+        "  window.played.push([this.buffer.duration, Math.max(...samples)]);"
+        "  return start.call(this);"
+        "};"
+    )
+    page.goto("#/exercise/conversation_libre_marie")
+    page.get_by_test_id("to-microphone").click()
+    page.get_by_test_id("mic-ok").wait_for()
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.method))
+    page.get_by_test_id("record").press("Enter")
+    told = page.get_by_test_id("recorded")
+    expect(told).to_contain_text("Parlez")
+    expect(told).to_contain_text("Voici ce que l’on entend")
+    [[seconds, peak]] = page.evaluate("window.played")
+    assert seconds == pytest.approx(3.0)
+    assert peak > 0.1
+    expect(page.get_by_test_id("record")).to_have_attribute("aria-disabled", "false")
+    expect(page.get_by_test_id("record")).to_be_focused()
+    assert set(requests) <= {"GET"}
+    assert server.talks == []
 
 
 def test_an_unreachable_model_host_is_said_and_the_exercise_goes_on(
@@ -221,6 +276,49 @@ def test_a_report_by_ear_and_without_sound_is_still_a_report(page: Page, server:
     expect(page.get_by_test_id("transcript")).to_contain_text("sur le son seul")
     expect(page.get_by_test_id("transcript")).to_contain_text("Le son n’a pas été gardé")
     assert page.locator("audio").count() == 0
+
+
+@pytest.mark.parametrize(
+    ("language", "turns", "words"),
+    [("fr", "en 1 tour, avec 0 pause d’", "1 mot."), ("en", "in 1 turn, with 0 pauses", "1 word.")],
+)
+def test_one_is_singular_and_who_never_speaks_has_no_colour(
+    page: Page, server: Any, language: str, turns: str, words: str
+) -> None:
+    """A recording: one turn of the learner, nobody else."""
+    report = json.loads(json.dumps(server.report))
+    only = next(turn for turn in report["turns"] if turn["speaker"] == "learner")
+    only["pauses"] = []
+    report.update(turns=[only], word_count=1, reason="recording")
+    server.report = report
+    page.goto("")
+    page.get_by_test_id("language").select_option(language)
+    page.goto("#/report/s-20261121-1")
+    timeline = page.get_by_test_id("timeline")
+    expect(timeline.locator("figcaption")).to_contain_text(turns)
+    expect(timeline.locator(".key.other")).to_have_count(0)
+    expect(page.locator(".figures")).to_contain_text(words)
+    expect(page.locator(".figures")).not_to_contain_text("espeak")
+    expect(page.get_by_test_id("end")).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("language", "said", "listed"),
+    [
+        ("fr", "la page a été fermée", "interrompue\u00a0: la page a été fermée"),
+        ("en", "the page was closed", "cut short: the page was closed"),
+    ],
+)
+def test_why_it_ended_is_said_in_words(
+    page: Page, server: Any, language: str, said: str, listed: str
+) -> None:
+    server.report = {**server.report, "status": "interrupted", "reason": "page_closed"}
+    page.goto("")
+    page.get_by_test_id("language").select_option(language)
+    page.goto("#/report/s-20261121-1")
+    expect(page.get_by_test_id("end")).to_contain_text(said)
+    page.goto("#/history")
+    expect(page.get_by_test_id("session-s-20261121-1")).to_contain_text(listed)
 
 
 def test_an_unknown_report_says_why(page: Page) -> None:

@@ -35,7 +35,7 @@ const FR = {
   "pause": "pause de {n} s",
   "pictures": "Le fil de la conversation",
   "timeline": "Qui parle, et quand",
-  "timeline.sentence": "Vous avez parlé {own} s sur {all} s, en {turns} tours, avec {pauses} pauses d’au moins un quart de seconde.",
+  "timeline.sentence": "Vous avez parlé {own} s sur {all} s, en {turns} {turns|tour|tours}, avec {pauses} {pauses|pause|pauses} d’au moins un quart de seconde.",
   "timeline.kind": "Quoi",
   "timeline.from": "De",
   "timeline.to": "À",
@@ -89,9 +89,26 @@ const FR = {
   "quality.clipping": "{share} du son sature.",
   "about": "Comment ce bilan a été fait",
   "about.stages": "Écoute : {stt}. Répartie : {llm}. Voix : {tts}.",
-  "about.speech": "{seconds} s de votre parole, {words} mots.",
+  "stage.none": "à l’oreille",
+  "stage.script": "fil de l’exercice",
+  "about.speech": "{seconds} s de votre parole, {words} {words|mot|mots}.",
   "about.ai": "Vous avez parlé avec une IA. Les scores sont calculés, non donnés par elle.",
   "cut": "La conversation s’est arrêtée avant la fin ; le bilan porte sur ce qui avait été dit.",
+  "end": "Fin de la conversation : {reason}.",
+  "end.learner": "à votre demande",
+  "end.script": "l’exercice est allé à son terme",
+  "end.duration": "le temps prévu était écoulé",
+  "end.idle": "le silence a duré trop longtemps",
+  "end.page_closed": "la page a été fermée ou la connexion perdue",
+  "end.process_died": "le serveur s’est éteint brusquement",
+  "end.process_stopped": "le serveur a été arrêté",
+  "end.protocol": "la page et le serveur ne se comprenaient plus",
+  "end.engine": "une panne du programme",
+  "end.stt": "la reconnaissance des mots ne répondait plus",
+  "end.llm": "le modèle de langage ne répondait plus",
+  "end.tts": "la voix de synthèse ne répondait plus",
+  "end.storage": "le disque n’enregistrait plus",
+  "end.recording": "enregistrement analysé en entier",
 };
 
 /** @type {typeof FR} */
@@ -120,7 +137,7 @@ const EN = {
   "pause": "pause of {n} s",
   "pictures": "The thread of the conversation",
   "timeline": "Who speaks, and when",
-  "timeline.sentence": "You spoke for {own} s out of {all} s, in {turns} turns, with {pauses} pauses of a quarter of a second or more.",
+  "timeline.sentence": "You spoke for {own} s out of {all} s, in {turns} {turns|turn|turns}, with {pauses} {pauses|pause|pauses} of a quarter of a second or more.",
   "timeline.kind": "What",
   "timeline.from": "From",
   "timeline.to": "To",
@@ -174,9 +191,26 @@ const EN = {
   "quality.clipping": "{share} of the sound is clipped.",
   "about": "How this report was made",
   "about.stages": "Listening: {stt}. Replies: {llm}. Voice: {tts}.",
-  "about.speech": "{seconds} s of your speech, {words} words.",
+  "stage.none": "by ear",
+  "stage.script": "the exercise’s thread",
+  "about.speech": "{seconds} s of your speech, {words} {words|word|words}.",
   "about.ai": "You talked with an AI. The scores are computed, not given by it.",
   "cut": "The conversation stopped before its end; the report covers what had been said.",
+  "end": "The conversation ended: {reason}.",
+  "end.learner": "at your request",
+  "end.script": "the exercise reached its end",
+  "end.duration": "the planned time was up",
+  "end.idle": "the silence lasted too long",
+  "end.page_closed": "the page was closed or the connection lost",
+  "end.process_died": "the server went down suddenly",
+  "end.process_stopped": "the server was stopped",
+  "end.protocol": "the page and the server no longer understood each other",
+  "end.engine": "the program broke down",
+  "end.stt": "word recognition no longer answered",
+  "end.llm": "the language model no longer answered",
+  "end.tts": "the synthetic voice no longer answered",
+  "end.storage": "the disk no longer stored anything",
+  "end.recording": "whole recording analysed",
 };
 
 /** Moments that are good news. */
@@ -227,12 +261,23 @@ class Tongue {
   constructor(code) {
     this.code = code === "en" ? "en" : "fr";
     this.messages = this.code === "en" ? EN : FR;
+    this.plural = new Intl.PluralRules(this.code);
   }
 
-  /** @param {keyof typeof FR} key @param {Record<string, string | number>} [places] */
+  /**
+   * The message of that key. `{n}` stands for a place, `{n|word|words}` for the form that agrees
+   * with the number in place n.
+   * @param {keyof typeof FR} key @param {Record<string, string | number>} [places]
+   */
   t(key, places = {}) {
-    return this.messages[key].replace(/\{(\w+)\}/g, (/** @type {string} */ whole, /** @type {string} */ name) =>
-      String(places[name] ?? whole));
+    return this.messages[key].replace(
+      /\{(\w+)(?:\|([^|}]*)\|([^}]*))?\}/g,
+      (/** @type {string} */ whole, /** @type {string} */ name, /** @type {string | undefined} */ one, /** @type {string} */ many) => {
+        const value = places[name] ?? whole;
+        if (one !== undefined) return this.plural.select(Number(value)) === "one" ? one : many;
+        return typeof value === "number" ? this.number(value) : value;
+      },
+    );
   }
 
   /** @param {number} value @param {number} [digits] */
@@ -268,12 +313,28 @@ class Tongue {
     return new Intl.DateTimeFormat(this.code, { dateStyle: "long", timeStyle: "short" }).format(seconds * 1000);
   }
 
+  /** @param {string} reason a session's */
+  end(reason) {
+    const key = `end.${reason}`;
+    return key in FR ? this.t(/** @type {keyof typeof FR} */ (key)) : "";
+  }
+
+  /** A provider as it is called. @param {string} name */
+  stage(name) {
+    const key = `stage.${name}`;
+    return key in FR ? this.t(/** @type {keyof typeof FR} */ (key)) : name;
+  }
+
   /** @param {string} kind */
   kind(kind) {
     const key = `kind.${kind}`;
     return key in FR ? this.t(/** @type {keyof typeof FR} */ (key)) : kind.replaceAll("_", " ");
   }
 }
+
+/** Why a session ended, in words; nothing for a reason of which there are none.
+ * @param {string} reason @param {string} language */
+export const endWords = (reason, language) => new Tongue(language).end(reason);
 
 /** The recording, and everything that follows it as it plays. */
 class Playhead {
@@ -643,7 +704,7 @@ function timeline(report, head, tongue) {
     h(
       "ul",
       { class: "legend", "aria-hidden": "true" },
-      h("li", {}, h("span", { class: "key other" }), otherName(report)),
+      otherName(report) && h("li", {}, h("span", { class: "key other" }), otherName(report)),
       h("li", {}, h("span", { class: "key own" }), ownName(report, tongue)),
       h("li", {}, h("span", { class: "key gap" }), tongue.t("timeline.legend.pause")),
       moments.length > 0 && h("li", {}, h("span", { class: "key event" }), tongue.t("timeline.legend.event")),
@@ -873,6 +934,9 @@ function figures(report, tongue) {
   const known = report.measures.filter((one) => one.value !== null);
   const unknown = missing(report);
   const { snr, clipping, notes } = report.quality;
+  const talked = report.reason !== "recording";
+  /** @param {string} name */
+  const stage = (name) => tongue.stage(report.stages[name] ?? "–");
   const fr = tongue.code === "fr";
   return h(
     "div",
@@ -899,13 +963,13 @@ function figures(report, tongue) {
       "details",
       {},
       h("summary", {}, h("h2", {}, tongue.t("about"))),
-      h("p", {}, tongue.t("about.speech", { seconds: tongue.number(report.speech_seconds, 0), words: tongue.number(report.word_count, 0) })),
+      h("p", {}, tongue.t("about.speech", { seconds: tongue.number(report.speech_seconds, 0), words: report.word_count })),
       h("h3", {}, tongue.t("quality")),
       snr !== null && h("p", {}, tongue.t("quality.snr", { n: tongue.number(snr, 0) })),
       clipping > 0.0005 && h("p", {}, tongue.t("quality.clipping", { share: tongue.share(clipping) })),
       ...notes.map((note) => h("p", {}, note)),
-      h("p", {}, tongue.t("about.stages", { stt: "–", llm: "–", tts: "–", ...report.stages })),
-      h("p", {}, tongue.t("about.ai")),
+      talked && h("p", {}, tongue.t("about.stages", { stt: stage("stt"), llm: stage("llm"), tts: stage("tts") })),
+      talked && h("p", {}, tongue.t("about.ai")),
     ),
   );
 }
@@ -923,6 +987,8 @@ export function renderReport(report, options = {}) {
   const head = new Playhead(options.audioUrl, tongue);
   const { feedback } = report;
   const drill = feedback.drill ? drillCard(feedback.drill, tongue) : null;
+  const broken = report.status === "interrupted" || report.status === "failed";
+  const reason = report.reason === "recording" ? "" : tongue.end(report.reason);
   const curves = [
     curveFigure(report.pace, "pace", report, head, tongue),
     curveFigure(report.pitch, "pitch", report, head, tongue),
@@ -936,7 +1002,8 @@ export function renderReport(report, options = {}) {
       {},
       h("p", { class: "eyebrow" }, [report.title, tongue.date(report.started_at), tongue.clock(report.duration)].filter(Boolean).join(" · ")),
       h("h1", { "data-testid": "report-headline" }, feedback.headline),
-      ["interrupted", "failed"].includes(report.status) && h("p", { class: "quiet-note", "data-testid": "cut-short" }, tongue.t("cut")),
+      (broken || reason) &&
+        h("p", { class: "quiet-note", "data-testid": "end" }, [reason && tongue.t("end", { reason }), broken && tongue.t("cut")].filter(Boolean).join(" ")),
     ),
     h(
       "div",

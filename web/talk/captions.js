@@ -1,9 +1,12 @@
 // What is said, on both sides, as it is said.
 
 import { h } from "../dom.js";
-import { t } from "../i18n.js";
+import { number, t } from "../i18n.js";
 
 /** @typedef {import("../protocol.d.ts").Caption} Caption */
+
+/** What the server sends for speech without words: one mark for each part of the turn. */
+const WORDLESS = /^…( …)*$/;
 
 export class Captions {
   /** @param {string} name of the character @param {string} size */
@@ -27,12 +30,16 @@ export class Captions {
     this.element.dataset.size = size;
   }
 
-  /** @param {Caption} caption */
-  show(caption) {
+  /** @param {Caption} caption @param {number} voiced seconds of voice it stands for */
+  show(caption, voiced) {
     this.empty.remove();
     const low = this.element.scrollHeight - this.element.scrollTop - this.element.clientHeight < 60;
     const known = this.lines.get(caption.id) ?? this.add(caption);
-    known.text.textContent = caption.text;
+    const wordless = caption.speaker === "learner" && WORDLESS.test(caption.text);
+    known.line.toggleAttribute("data-wordless", wordless);
+    known.text.textContent = wordless && voiced >= 0.5
+      ? t("talk.voiced", { n: number(voiced, { maximumFractionDigits: 0 }) })
+      : caption.text;
     known.line.toggleAttribute("data-partial", !caption.final);
     // A line that still changes is read out once, when it is final.
     known.line.setAttribute("aria-busy", String(!caption.final));

@@ -2,6 +2,7 @@
 
 import { Player } from "../audio/player.js";
 import { Connection } from "./connection.js";
+import { Voiced } from "./voiced.js";
 
 /** @typedef {import("../protocol.d.ts").ServerMessage} ServerMessage */
 /** @typedef {import("../protocol.d.ts").Caption} Caption */
@@ -25,7 +26,8 @@ import { Connection } from "./connection.js";
  * @typedef {object} Screen
  * @property {(ready: import("../protocol.d.ts").Ready) => void} ready
  * @property {(state: Shown) => void} state
- * @property {(caption: Caption) => void} caption
+ * @property {(caption: Caption, voiced: number) => void} caption `voiced`: seconds of the learner's
+ *   voice that it stands for
  * @property {(code: string, message: string) => void} notice
  * @property {(level: number, own: boolean) => void} level of the learner (own) or the character, 0..1
  * @property {(on: boolean) => void} hearing
@@ -58,6 +60,7 @@ export class Conversation {
     this.next = "listening";
     /** @type {number | null} the segment that may be heard now */
     this.sounding = null;
+    this.voiced = new Voiced();
     this.cutTimer = 0;
     this.farewell = 0;
     this.player = new Player(context, (report) => this.played(report));
@@ -114,6 +117,7 @@ export class Conversation {
         if (!(this.state === "cut" && message.state === "listening")) this.show(message.state);
         break;
       case "hearing":
+        this.voiced.turn(message.on, performance.now() / 1000);
         this.screen.hearing(message.on);
         break;
       case "segment_start":
@@ -133,7 +137,8 @@ export class Conversation {
         this.player.clear(message.segment);
         break;
       case "caption":
-        this.screen.caption(message);
+        this.screen.caption(message, this.voiced.seconds(performance.now() / 1000));
+        if (message.final && message.speaker === "learner") this.voiced.clear(performance.now() / 1000);
         break;
       case "turn_stored":
         this.turns += 1;

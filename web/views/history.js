@@ -3,7 +3,8 @@
 import * as api from "../api.js";
 import { h } from "../dom.js";
 import { icon } from "../icons.js";
-import { clock, date, known, t } from "../i18n.js";
+import { clock, date, known, language, t } from "../i18n.js";
+import { endWords } from "../report/report.js";
 import { announce, erase } from "./erase.js";
 import { problem } from "./problem.js";
 
@@ -19,7 +20,7 @@ export async function history() {
   );
   const node = h(
     "section",
-    { "data-testid": "history" },
+    { class: "history-view", "data-testid": "history" },
     h("h1", {}, t("history.title")),
     h("p", { class: "lead" }, t("history.lead")),
     found.length > 0 ? list : empty,
@@ -29,6 +30,8 @@ export async function history() {
   function row(session) {
     const places = { title: session.title, date: date(session.started_at) };
     const state = `status.${session.status}`;
+    const status = known(state) ? t(state) : session.status;
+    const reason = endWords(session.reason, language());
     const item = h(
       "li",
       { class: "card", "data-testid": `session-${session.id}` },
@@ -40,8 +43,8 @@ export async function history() {
         h(
           "ul",
           { class: "facts" },
-          h("li", {}, icon("clock"), clock(session.duration)),
-          h("li", {}, known(state) ? t(state) : session.status),
+          session.duration !== null && h("li", {}, icon("clock"), clock(session.duration)),
+          h("li", { "data-testid": "end" }, reason ? t("history.end", { status, reason }) : status),
           session.audio.length > 0 && h("li", {}, icon("speaker"), t("history.sound")),
         ),
       ),

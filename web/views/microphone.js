@@ -3,6 +3,7 @@
 import * as api from "../api.js";
 import { openAudio, playTone, supported } from "../audio/context.js";
 import { inputs, MicrophoneError, openMicrophone } from "../audio/microphone.js";
+import { Recording } from "../audio/recording.js";
 import { h } from "../dom.js";
 import { icon } from "../icons.js";
 import { language, t } from "../i18n.js";
@@ -13,6 +14,9 @@ import { back } from "./parts.js";
 
 /** @typedef {import("../audio/microphone.js").Microphone} Microphone */
 /** @typedef {import("../audio/microphone.js").Obstacle} Obstacle */
+
+/** Seconds that one hears of oneself. */
+const SAMPLE = 3;
 
 /** @param {string} id @returns {Promise<import("../main.js").Shown>} */
 export async function microphone(id) {
@@ -28,6 +32,8 @@ export async function microphone(id) {
   );
   /** @type {Microphone | null} */
   let open = null;
+  /** @type {Recording | null} */
+  let recording = null;
   let handed = false;
   let gone = false;
 
@@ -113,8 +119,37 @@ export async function microphone(id) {
     const fillBar = /** @type {HTMLElement} */ (bar.firstElementChild);
     const verdict = h("p", { class: "verdict", role: "status", "data-testid": "mic-verdict" }, t("mic.waiting"));
     const hint = h("p", { class: "hint", role: "status" });
+    recording?.stop();
+    recording = null;
     const measured = new Check();
+    const sample = h("button", { "data-testid": "record", onclick: record }, icon("microphone"), t("mic.record"));
+    const told = h("small", { role: "status", "data-testid": "recorded" }, t("mic.record.help"));
+
+    /** While it runs the button only says so: a disabled one would lose the focus. @param {boolean} on */
+    const busy = (on) => sample.setAttribute("aria-disabled", String(on));
+
+    function record() {
+      if (sample.getAttribute("aria-disabled") === "true") return;
+      recording = new Recording(SAMPLE);
+      busy(true);
+      told.textContent = t("mic.recording", { n: SAMPLE });
+    }
+
+    /** @param {Recording} full */
+    async function hearIt(full) {
+      told.textContent = t("mic.playing");
+      await full.play();
+      busy(false);
+      told.textContent = t("mic.record.help");
+    }
+
     mine.onframe = (frame) => {
+      if (recording && !recording.full) {
+        recording.add(frame.samples);
+        const words = t("mic.recording", { n: Math.ceil(recording.left) });
+        if (recording.full) void hearIt(recording);
+        else if (told.textContent !== words) told.textContent = words;
+      }
       const { level, heard, advice } = measured.add(frame);
       meter.value = level;
       fillBar.style.transform = `scaleX(${level.toFixed(3)})`;
@@ -137,9 +172,14 @@ export async function microphone(id) {
       h("label", { class: "field" }, t("mic.device"), picker),
       h(
         "div",
-        { class: "tone" },
-        h("button", { "data-testid": "tone", onclick: () => void playTone() }, icon("speaker"), t("mic.tone")),
-        h("small", {}, t("mic.tone.help")),
+        { class: "trials" },
+        h("div", {}, sample, told),
+        h(
+          "div",
+          {},
+          h("button", { "data-testid": "tone", onclick: () => void playTone() }, icon("speaker"), t("mic.tone")),
+          h("small", {}, t("mic.tone.help")),
+        ),
       ),
       h("p", { class: "ai" }, t("app.ai")),
       h(
@@ -173,6 +213,7 @@ export async function microphone(id) {
     node,
     leave: () => {
       gone = true;
+      recording?.stop();
       navigator.mediaDevices?.removeEventListener("devicechange", refresh);
       if (!handed) open?.close();
     },

@@ -16,8 +16,9 @@ export async function prepare(id) {
   const plan = planOf(id);
   const stages = status.stages[language()];
   const { character } = exercise;
-  const ear = stages.stt.by_ear ? byEar(character.name, await recogniser()) : null;
+  const ear = stages.stt.by_ear ? byEar(character.name, await recogniser(), refresh) : null;
   const stop = blocked(stages);
+  let listed = stageList(stages);
   const full = status.capacity.live >= status.capacity.most;
 
   const node = h(
@@ -50,7 +51,7 @@ export async function prepare(id) {
     ),
     h("section", {}, h("h2", {}, t("prepare.choices")), choices(exercise, plan)),
     ear?.element,
-    stageList(stages),
+    listed,
     stop,
     full && h("p", { class: "note bad", role: "alert" }, icon("warning"), t("prepare.full", status.capacity)),
     h(
@@ -62,6 +63,17 @@ export async function prepare(id) {
         : h("a", { class: "button primary", href: `#/exercise/${id}/microphone`, "data-testid": "to-microphone" }, icon("microphone"), t("prepare.go")),
     ),
   );
+
+  /** A model came: shows what serves each stage from now on. Answers whether words are heard. */
+  async function refresh() {
+    const now = (await api.status()).stages[language()];
+    const next = stageList(now);
+    next.open = listed.open;
+    listed.replaceWith(next);
+    listed = next;
+    return !now.stt.by_ear;
+  }
+
   return { title: exercise.title, node, leave: ear?.leave };
 }
 

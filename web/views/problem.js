@@ -3,14 +3,8 @@
 import { Problem } from "../api.js";
 import { h } from "../dom.js";
 import { icon } from "../icons.js";
-import { known as has, t } from "../i18n.js";
-
-/** The server's codes are for machines: where the page has words for one, it says them.
- * @param {Problem} error */
-function headline(error) {
-  const key = `problem.${error.code}`;
-  return has(key) ? t(key) : error.title;
-}
+import { t } from "../i18n.js";
+import { problemWords } from "../words.js";
 
 /**
  * @param {unknown} error @param {() => void} [retry]
@@ -19,7 +13,9 @@ function headline(error) {
 export function problem(error, retry) {
   const known = error instanceof Problem;
   if (!known) console.error(error);
-  const title = known ? headline(error) : t("error.title");
+  const { title, text } = known
+    ? problemWords({ code: error.code, title: error.title, message: error.detail, mend: error.mend })
+    : { title: t("error.title"), text: [] };
   return {
     title,
     node: h(
@@ -27,8 +23,7 @@ export function problem(error, retry) {
       { class: "screen narrow", "data-testid": "problem" },
       h("div", { class: "screen-icon" }, icon("warning")),
       h("h1", {}, title),
-      known && error.detail && h("p", {}, error.detail),
-      known && error.mend && h("p", {}, error.mend),
+      ...text,
       h(
         "p",
         { class: "actions" },

@@ -23,7 +23,7 @@ export async function report(id) {
   });
   const node = h(
     "div",
-    {},
+    { class: "report-view" },
     back("#/history", t("nav.history")),
     body,
     h(

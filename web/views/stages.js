@@ -4,6 +4,7 @@ import * as api from "../api.js";
 import { h } from "../dom.js";
 import { icon } from "../icons.js";
 import { language, size, t } from "../i18n.js";
+import { modelWords, problemWords, providerWords } from "../words.js";
 
 /** @typedef {import("../api.js").Stages} Stages */
 /** @typedef {import("../api.js").Model} Model */
@@ -28,13 +29,14 @@ export function stageList(stages) {
       "dl",
       {},
       ...STAGES.flatMap((stage) => {
-        const { provider, model, detail, leaves_machine: where, ready, mend } = stages[stage];
+        const { leaves_machine: where, ready, mend } = stages[stage];
+        const { name, detail } = providerWords(stage, stages[stage]);
         return [
           h("dt", {}, t(`stages.${stage}`)),
           h(
             "dd",
             {},
-            h("strong", {}, model ? `${provider}, ${model}` : provider),
+            h("strong", {}, name),
             !ready && h("span", { class: "tag bad" }, t("stages.not_ready")),
             h("br"), detail, " ",
             h("span", { class: where ? "tag away" : "tag" }, where ? t("stages.leaves", { where }) : t("stages.stays")),
@@ -66,9 +68,10 @@ export function blocked(stages) {
 /**
  * The plain sentence about talking by ear, with the model that would recognise words.
  * @param {string} name of the character @param {Model | undefined} model
+ * @param {() => Promise<boolean>} installed called when the model is there; whether it is used
  */
-export function byEar(name, model) {
-  const progress = h("div", { class: "download" });
+export function byEar(name, model, installed) {
+  const progress = h("div", { class: "download", tabindex: -1 });
   const element = h(
     "div",
     { class: "note", "data-testid": "by-ear" },
@@ -87,7 +90,7 @@ export function byEar(name, model) {
       );
       setTimeout(() => void look(now.name), LOOK);
     } else if (now.state === "installed") {
-      progress.replaceChildren(h("p", { role: "status" }, icon("check"), t("ear.done")));
+      void finish();
     } else {
       const failed = now.state === "failed"
         ? [h("p", { role: "alert" }, t("ear.failed"), " ", now.message, " ", t("ear.failed.mend"))]
@@ -99,19 +102,26 @@ export function byEar(name, model) {
           { "data-testid": "download-model", onclick: () => void start(now) },
           icon("download"), t("ear.get", { size: size(now.size) }),
         ),
-        h("small", {}, now.title),
+        h("small", {}, modelWords(now)),
       );
     }
   }
 
+  async function finish() {
+    progress.replaceChildren(h("p", { role: "status" }, t("app.loading")));
+    if (await installed()) element.replaceChildren(icon("check"), h("p", { role: "status" }, t("ear.done")));
+    else progress.replaceChildren(h("p", { role: "status" }, t("ear.unused")));
+  }
+
   /** @param {Model} wanted */
   async function start(wanted) {
+    progress.focus(); // the button goes away
     try {
       await api.download(wanted.name);
       draw({ ...wanted, state: "downloading" });
     } catch (error) {
       if (!(error instanceof api.Problem)) throw error;
-      draw({ ...wanted, state: "failed", message: error.message });
+      draw({ ...wanted, state: "failed", message: said(error) });
     }
   }
 
@@ -123,12 +133,16 @@ export function byEar(name, model) {
       if (now) draw(now);
     } catch (error) {
       if (!(error instanceof api.Problem) || !model) throw error;
-      draw({ ...model, state: "failed", message: error.message });
+      draw({ ...model, state: "failed", message: said(error) });
     }
   }
 
   return { element, leave: () => (watching = false) };
 }
+
+/** @param {api.Problem} error */
+const said = ({ code, title, detail, mend }) =>
+  problemWords({ code, title, message: detail, mend }).title;
 
 /** The smallest model that would recognise words in the page's language.
  * @returns {Promise<Model | undefined>} */

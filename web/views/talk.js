@@ -14,6 +14,7 @@ import { listenToKeys } from "../talk/keys.js";
 import { onMeter } from "../talk/level.js";
 import { keepAwake } from "../talk/wake.js";
 import { face } from "./parts.js";
+import { noticeWords, problemWords } from "../words.js";
 import { patienceSlider, tick } from "./prepare.js";
 
 /** @typedef {import("../i18n.js").Key} Key */
@@ -135,8 +136,8 @@ function conversation(exercise, context, microphone) {
         state = next;
         draw();
       },
-      caption: (caption) => captions.show(caption),
-      notice,
+      caption: (caption, voiced) => captions.show(caption, voiced),
+      notice: (code, message) => notice(code, noticeWords(code, message)),
       level: (level, mine) => {
         const height = onMeter(level);
         if (mine) ownFill.style.transform = `scaleX(${height.toFixed(3)})`;
@@ -309,26 +310,26 @@ function conversation(exercise, context, microphone) {
   return { title: t("talk.title", { name }), node, leave };
 }
 
+/** What is safe after the connection was lost. @param {Extract<Outcome, {kind: "lost"}>} outcome */
+function lostWords({ opened, session, turns }) {
+  if (!opened || !session) return t("talk.lost.never");
+  return turns > 0 ? t("talk.lost.some", { n: turns }) : t("talk.lost.none");
+}
+
 /** The screen after a conversation that broke off. @param {string} exercise
  * @param {Exclude<Outcome, {kind: "ended"}>} outcome */
 function ending(exercise, outcome) {
   const lost = outcome.kind === "lost";
   const saved = lost && outcome.turns > 0 && outcome.session;
-  const words = !lost
-    ? [outcome.message, outcome.mend]
-    : [
-        !outcome.opened || !outcome.session
-          ? t("talk.lost.never")
-          : outcome.turns > 0
-            ? t("talk.lost.some", { n: outcome.turns })
-            : t("talk.lost.none"),
-      ];
+  const { title, text } = lost
+    ? { title: t("talk.lost.title"), text: [h("p", {}, lostWords(outcome))] }
+    : problemWords({ ...outcome, title: t("talk.failed.title") });
   return h(
     "section",
     { class: "screen narrow", "data-testid": lost ? "lost" : "failed" },
     h("div", { class: "screen-icon" }, icon("warning")),
-    h("h1", {}, t(lost ? "talk.lost.title" : "talk.failed.title")),
-    ...words.filter(Boolean).map((sentence) => h("p", {}, sentence)),
+    h("h1", {}, title),
+    ...text,
     h(
       "p",
       { class: "actions" },
