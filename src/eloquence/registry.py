@@ -24,9 +24,10 @@ class Readiness:
     """What a provider says of itself for one language, without starting anything.
 
     `detail` is one sentence for people: what is active, or what is missing. `mend` is the command
-    or the step that would make it ready; `model` names a model that `eloquence models download`
-    knows and that would help. `leaves_machine` names the outside host that would receive speech
-    or text, or is empty when everything stays on this machine.
+    or the step that would make it ready; `model` names the model in use or, of what is not ready
+    and by ear, one that `eloquence models download` knows and that would help. `leaves_machine`
+    names the outside host that would receive speech or text, or is empty when everything stays on
+    this machine.
     """
 
     ready: bool

@@ -70,6 +70,7 @@ class Host:
         return Readiness(
             ready=True,
             detail=f"{model}, {where}.",
+            model=model,
             leaves_machine="" if self.local else self.name,
         )
 

@@ -91,7 +91,9 @@ def check(options: Options, language: str) -> Readiness:
             mend=f"eloquence models download {model.stem}",
             model=model.stem,
         )
-    return Readiness(ready=True, detail=f"The voice {model.stem}, made on this machine.")
+    return Readiness(
+        ready=True, detail=f"The voice {model.stem}, made on this machine.", model=model.stem
+    )
 
 
 def _complete(model: Path) -> bool:

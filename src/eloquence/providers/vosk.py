@@ -362,7 +362,7 @@ def check(options: Options, language: str) -> Readiness:
             mend=f"eloquence models download {folder.name}",
             model=folder.name if folder.name.startswith("vosk-model") else proposed,
         )
-    return Readiness(ready=True, detail=f"{folder.name}, on this machine.")
+    return Readiness(ready=True, detail=f"{folder.name}, on this machine.", model=folder.name)
 
 
 def _server_readiness(url: str) -> Readiness:
