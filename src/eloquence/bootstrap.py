@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -74,10 +75,23 @@ def choices(settings: Settings, language: Language) -> dict[Stage, Choice]:
     """Which provider serves each stage for a language. Never replaces a named one; by ear the
     offline coach conducts, since a language model would have nothing to read."""
     chosen = {stage: choose(settings, stage, language) for stage in STAGES}
-    if chosen["stt"].provider.name == BY_EAR and chosen["llm"].provider.name != "script":
-        script = registry.choose("llm", "script", {}, language, AUTOMATIC["llm"])
-        chosen["llm"] = script
+    if chosen["stt"].provider.name == BY_EAR:
+        chosen["llm"] = conductor(chosen["llm"], language)
     return chosen
+
+
+def conductor(chosen: Choice, language: Language) -> Choice:
+    """Who conducts by ear: the offline coach, saying so when somebody else was chosen."""
+    if chosen.provider.name == "script":
+        return chosen
+    script = registry.choose("llm", "script", {}, language, AUTOMATIC["llm"])
+    readiness = replace(
+        script.readiness,
+        detail=f"The offline coach conducts: without a recogniser the chosen "
+        f"{chosen.provider.name} would have nothing to read.",
+        mend="eloquence models list: a recogniser lets the chosen model answer.",
+    )
+    return replace(script, readiness=readiness)
 
 
 def status(choice: Choice) -> StageStatus:

@@ -97,7 +97,7 @@ async def diagnose(settings: Settings, *, online: bool = False) -> Diagnosis:
 
 
 async def _stages(settings: Settings, language: Language, *, online: bool) -> list[StageReport]:
-    reports = []
+    reports: list[StageReport] = []
     for stage in STAGES:
         wanted = settings.stage(stage)
         automatic = wanted.provider == "auto"
@@ -110,6 +110,10 @@ async def _stages(settings: Settings, language: Language, *, online: bool) -> li
         readiness = choice.readiness
         if online and readiness.ready and choice.provider.probe is not None:
             readiness = await choice.provider.probe(choice.options, language)
+        by_ear = stage == "llm" and reports[0].provider == bootstrap.BY_EAR
+        if by_ear and readiness.ready:
+            choice = bootstrap.conductor(choice, language)
+            readiness = choice.readiness
         name = choice.provider.name
         others = tuple(
             (other, _could(stage, other, language))
