@@ -21,7 +21,7 @@ test: setup ## all tests
 	@$(PY) -m pytest
 
 check: setup ## format, lint, types, import contracts, generated files, tests
-	@scripts/check
+	@scripts/check $(if $(filter no,$(TESTS)),--no-tests)
 
 format: setup ## rewrite files to the project's format
 	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .

@@ -1,0 +1,8 @@
+"""`make bench`: every benchmark, one after the other, with its figures."""
+
+import subprocess
+import sys
+
+for benchmark in ("conversation", "endurance"):
+    print(f"── {benchmark}", flush=True)
+    subprocess.run([sys.executable, "-m", f"benchmarks.{benchmark}"], check=True)
