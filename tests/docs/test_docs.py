@@ -23,7 +23,14 @@ from eloquence.testing.context import stage_context
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDES = [
-    ROOT / name for name in ("README.md", "README.fr.md", "CONTRIBUTING.md", "docs/authors.md")
+    ROOT / name
+    for name in (
+        "README.md",
+        "README.fr.md",
+        "CONTRIBUTING.md",
+        "docs/authors.md",
+        "docs/troubleshooting.md",
+    )
 ]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 
