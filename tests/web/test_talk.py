@@ -15,11 +15,16 @@ def state(page: Page, name: str) -> None:
     expect(page.get_by_test_id("state")).to_have_attribute("data-state", name)
 
 
-def begin(page: Page) -> None:
-    """From the preparation through the microphone check into the conversation."""
+def start(page: Page) -> None:
+    """From the preparation through the microphone check, to the conversation's door."""
     page.goto("#/exercise/conversation_libre_marie")
     page.get_by_test_id("to-microphone").click()
     page.get_by_test_id("start").click()
+
+
+def begin(page: Page) -> None:
+    """Into the conversation."""
+    start(page)
     page.get_by_test_id("talk").wait_for()
 
 
@@ -253,7 +258,7 @@ def test_a_lost_connection_says_what_was_saved(page: Page, server: Any) -> None:
         await talk.socket.close()
 
     server.script = break_off
-    begin(page)
+    start(page)
     lost = page.get_by_test_id("lost")
     expect(lost).to_contain_text("en sûreté\u00a0: 2")
     expect(lost.get_by_role("link", name="Voir le bilan")).to_be_visible()
@@ -269,7 +274,7 @@ def test_a_refusal_is_shown_with_what_to_do(page: Page, server: Any) -> None:
         await talk.socket.close()
 
     server.script = refuse
-    begin(page)
+    start(page)
     failed = page.get_by_test_id("failed")
     expect(failed).to_contain_text("Toutes les places sont prises.")
     expect(failed).to_contain_text("Réessayez dans quelques minutes.")
@@ -286,7 +291,7 @@ def test_a_failure_is_told_in_the_reader_s_language_with_the_server_s_detail(
         await talk.socket.close()
 
     server.script = fail
-    begin(page)
+    start(page)
     failed = page.get_by_test_id("failed")
     expect(failed.get_by_role("heading")).to_have_text(
         "La reconnaissance des mots ne fonctionne pas"
