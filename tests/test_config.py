@@ -7,6 +7,7 @@ import pytest
 from eloquence import bootstrap
 from eloquence.config import load, surroundings
 from eloquence.errors import ConfigurationError
+from eloquence.registry import Stage
 
 
 @pytest.fixture(autouse=True)
@@ -77,3 +78,14 @@ def test_a_key_in_the_env_file_reaches_its_provider(
 def test_a_secret_never_prints(empty_folder: Path) -> None:
     (empty_folder / ".env").write_text("SCALEWAY_SECRET_KEY=hush-hush\nELOQUENCE_LLM=openai\n")
     assert "hush-hush" not in repr(bootstrap.choose(load(), "llm", "fr"))
+
+
+@pytest.mark.parametrize(("variable", "stage"), [("STT", "stt"), ("LLM", "llm"), ("TTS", "tts")])
+def test_the_older_variables_choose_a_stage_unless_ours_do(
+    monkeypatch: pytest.MonkeyPatch, variable: str, stage: Stage
+) -> None:
+    """CFG-05, X-07."""
+    monkeypatch.setenv(f"{variable}_PROVIDER", "mistral")
+    assert load().stage(stage).provider == "openai"
+    monkeypatch.setenv(f"ELOQUENCE_{variable}", "other")
+    assert load().stage(stage).provider == "other"

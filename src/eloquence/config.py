@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 from platformdirs import user_data_path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -38,6 +39,22 @@ class StageSettings(BaseModel):
 _MEND = "Mend it in the environment (ELOQUENCE_…), .env or eloquence.toml."
 
 StageChoice = Annotated[StageSettings, NoDecode]
+
+
+class _OlderNames(PydanticBaseSettingsSource):
+    """`STT_PROVIDER`, `LLM_PROVIDER` and `TTS_PROVIDER`, as older installations name them."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        given = surroundings()
+        named = {stage: given.get(f"{stage.upper()}_PROVIDER", "").lower() for stage in STAGES}
+        return {stage: _OLDER.get(name, name) for stage, name in named.items() if name}
+
+
+_OLDER = {"mistral": "openai"}
+"""Vendors that an OpenAI-compatible provider serves now (X-07)."""
 
 
 class Settings(BaseSettings):
@@ -111,6 +128,7 @@ class Settings(BaseSettings):
             init_settings,
             env_settings,
             dotenv_settings,
+            _OlderNames(settings_cls),
             TomlConfigSettingsSource(settings_cls),
         )
 
