@@ -275,6 +275,7 @@ def test_a_report_by_ear_and_without_sound_is_still_a_report(page: Page, server:
     page.goto("#/report/s-20261121-1")
     expect(page.get_by_test_id("transcript")).to_contain_text("sur le son seul")
     expect(page.get_by_test_id("transcript")).to_contain_text("Le son n’a pas été gardé")
+    expect(page.locator(".figures")).to_contain_text("42\u00a0s de votre parole.")
     assert page.locator("audio").count() == 0
 
 
