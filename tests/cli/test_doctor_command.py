@@ -35,8 +35,13 @@ def test_it_exits_1_when_one_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_it_says_where_what_is_said_would_go(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ELOQUENCE_LLM", "openai")
     monkeypatch.setenv("SCALEWAY_SECRET_KEY", "scw-hush")
+    by_ear = CliRunner().invoke(app, [])
+    assert "goes to" not in by_ear.output
+    monkeypatch.setenv("ELOQUENCE_STT", "openai")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-hush")
     result = CliRunner().invoke(app, [])
     assert "what is said goes to api.scaleway.ai" in result.output
+    assert "what is said goes to api.openai.com" in result.output
     assert "hush" not in result.output
 
 
