@@ -123,6 +123,8 @@ class Eloquence:
         self.resources = resources
         self._analyst = analyst
         self._warming: asyncio.Future[None] | None = None
+        self.stopping = False
+        """Set when the process is being stopped."""
         self.live = 0
         """How many conversations are being held now."""
 
@@ -212,13 +214,15 @@ class Eloquence:
                 resources=self.resources,
                 seed=secrets.randbits(32),
             )
-            made: dict[str, Any] = {}
+            made: dict[Stage, Any] = {}
             try:
                 for stage, choice in chosen.items():
                     made[stage] = choice.provider.create(choice.options, context)
             except EloquenceError:
+                await _closed(made)
                 raise
             except Exception as error:
+                await _closed(made)
                 log.exception("a stage could not be made")
                 raise AgentCreationError(
                     f"The coach could not be prepared ({type(error).__name__}).",
@@ -258,6 +262,7 @@ class Eloquence:
                     frugal=any(choice.readiness.leaves_machine for choice in chosen.values()),
                     measure=self._measure,
                     recording=recorder,
+                    stopping=lambda: self.stopping,
                 )
                 end = await Conversation(plan, transport, self.store).run()
             return session.id, end
@@ -302,6 +307,11 @@ class Eloquence:
         return await asyncio.get_running_loop().run_in_executor(
             self._analyst, partial(sound.measure, samples, INPUT_RATE, start=start)
         )
+
+
+async def _closed(stages: Mapping[Stage, Any]) -> None:
+    for stage in stages.values():
+        await stage.aclose()
 
 
 def background_thread() -> ThreadPoolExecutor:

@@ -1,6 +1,7 @@
 """`eloquence talk` with a recording as the microphone (issue: shown by 2)."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,9 +15,7 @@ pytestmark = pytest.mark.speech
 
 def talked(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", "from eloquence.cli import main; main()", "talk", *arguments]
-    return subprocess.run(
-        command, capture_output=True, text=True, timeout=120, check=False
-    )
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
 def test_a_recording_talks_with_marie_and_leaves_her_voice_and_a_report(
@@ -59,3 +58,23 @@ def test_a_broken_recording_is_refused_without_a_traceback(tmp_path: Path) -> No
     assert done.returncode == 4
     assert "broken.wav" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_ends_the_conversation_and_what_was_asked_for_is_still_written(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    recording = shared_data / "fixtures-fr" / "lamartine.wav"
+    command = [sys.executable, "-c", "from eloquence.cli import main; main()", "talk"]
+    options = ["--exercise", "conversation_libre_marie", "--input", str(recording)]
+    wanted = ["--output", str(tmp_path / "out.wav"), "--report", str(tmp_path / "out")]
+    with subprocess.Popen(
+        [*command, *options, *wanted], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as talking:
+        assert talking.stdout is not None
+        assert talking.stdout.readline()
+        talking.send_signal(signal.SIGINT)
+        _, told = talking.communicate(timeout=60)
+    assert talking.returncode == 0, told
+    assert "(complete, learner)" in told
+    assert (tmp_path / "out.wav").is_file()
+    assert (tmp_path / "out" / "report.json").is_file()

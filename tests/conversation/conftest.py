@@ -7,14 +7,23 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
+import soxr
 from numpy.typing import NDArray
 
 from eloquence import protocol
 from eloquence.coaching.session import Session, StoredSession
-from eloquence.conversation.conversation import Conversation, Plan, Stages
+from eloquence.conversation.conversation import (
+    Conversation,
+    Measure,
+    Plan,
+    Recording,
+    Stages,
+)
 from eloquence.conversation.stages import LastTurn
 from eloquence.delivery import sound
 from eloquence.errors import ConnectionLostError
@@ -24,7 +33,8 @@ from eloquence.storage.sessions import open_store
 from eloquence.testing.learner import Learner
 from eloquence.testing.stages import ScriptedLLM, ScriptedSTT, ScriptedTTS
 from eloquence.transports import memory
-from eloquence.transports.websocket import WebSocketTransport
+from eloquence.transports.memory import MemorySocket
+from eloquence.transports.websocket import Socket, WebSocketTransport
 
 EXERCISE = "conversation_libre_marie"
 Script = Callable[[Learner], Awaitable[None]]
@@ -43,6 +53,11 @@ class Talk:
     idle: float = 600.0
     last_turn: LastTurn = field(default_factory=LastTurn)
     by_ear: bool = False
+    recording: Recording | None = None
+    measure: Measure | None = None
+    """Measures a turn; the real measures when None."""
+    line: Callable[[MemorySocket], Socket] = lambda socket: socket
+    """The learner's end of the line."""
     prepare: Callable[[], None] = lambda: None
     """Called inside the loop, for stages that need one to be made."""
     learner: Learner = field(init=False)
@@ -82,7 +97,8 @@ class Talk:
             idle=self.idle,
             patience=self.hello.patience,
             push_to_talk=self.hello.push_to_talk,
-            measure=_measured,
+            measure=self.measure or _measured,
+            recording=self.recording,
         )
         self.learner = Learner(self.hello)
         server, client = memory.pair()
@@ -97,7 +113,7 @@ class Talk:
 
             serving = asyncio.create_task(serve())
             try:
-                return await self.learner.talk(client, script)
+                return await self.learner.talk(self.line(client), script)
             finally:
                 client.close()
                 await serving
@@ -112,3 +128,24 @@ async def _measured(samples: NDArray[np.float32], start: float) -> sound.Sound:
 @pytest.fixture
 def talk(tmp_path: Path) -> Talk:
     return Talk(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def sentence(shared_data: Path) -> bytes:
+    """A French sentence of a real voice: PCM16 at 16 kHz."""
+    path = sorted((shared_data / "fixtures-fr" / "voxforge").rglob("*.wav"))[0]
+    samples, rate = soundfile.read(path, dtype="float32")
+    speech = np.asarray(soxr.resample(samples, rate, 16_000))
+    spoken = sound.measure(speech.astype(np.float32), 16_000).speech
+    return pcm(speech[int(spoken[0][0] * 16_000) : int(spoken[-1][1] * 16_000)])
+
+
+def pcm(samples: NDArray[Any]) -> bytes:
+    return bytes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
+
+
+def quietest(samples: NDArray[np.int16]) -> int:
+    """Where the middle third of a sentence is softest: between two words."""
+    third = samples.size // 3
+    level = np.convolve(np.abs(samples[third : 2 * third].astype(float)), np.ones(800), "valid")
+    return third + int(level.argmin()) + 400

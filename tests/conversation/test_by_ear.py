@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.conversation.conftest import Talk
-from tests.conversation.test_conversation import pcm
+from tests.conversation.conftest import Talk, pcm
 
 from eloquence.conversation.stages import HEARD, Resources
 from eloquence.providers import ear, script

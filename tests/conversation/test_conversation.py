@@ -1,38 +1,17 @@
 """Conversations in virtual time: turns, interruptions, patience, endings (RT, SES, CLI-02)."""
 
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import pytest
-import soundfile
-import soxr
 from livekit.agents import APIStatusError
-from numpy.typing import NDArray
-from tests.conversation.conftest import Talk
+from tests.conversation.conftest import Talk, pcm, quietest
 
 from eloquence import protocol
-from eloquence.delivery import sound
 from eloquence.errors import ConnectionLostError
 from eloquence.testing import clock
 from eloquence.testing.learner import Learner
 
 pytestmark = pytest.mark.speech
 LONG = "Je vous écoute avec beaucoup d’attention, prenez tout votre temps. " * 4
-
-
-@pytest.fixture(scope="module")
-def sentence(shared_data: Path) -> bytes:
-    """A French sentence of a real voice: PCM16 at 16 kHz."""
-    path = sorted((shared_data / "fixtures-fr" / "voxforge").rglob("*.wav"))[0]
-    samples, rate = soundfile.read(path, dtype="float32")
-    speech = np.asarray(soxr.resample(samples, rate, 16_000))
-    spoken = sound.measure(speech.astype(np.float32), 16_000).speech
-    return pcm(speech[int(spoken[0][0] * 16_000) : int(spoken[-1][1] * 16_000)])
-
-
-def pcm(samples: NDArray[Any]) -> bytes:
-    return bytes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
 
 
 def test_a_spoken_turn_is_answered_and_stored_with_its_words_and_latencies(
@@ -128,13 +107,6 @@ def test_a_thinking_pause_in_an_interview_does_not_end_the_turn(
     clock.run(talk.held(script))
     said = [turn for turn in talk.stored.turns if turn.speaker == "learner"]
     assert [turn.text for turn in said] == ["Je cherche un poste de chef de projet."]
-
-
-def quietest(samples: NDArray[np.int16]) -> int:
-    """Where the middle third of a sentence is softest: between two words."""
-    third = samples.size // 3
-    level = np.convolve(np.abs(samples[third : 2 * third].astype(float)), np.ones(800), "valid")
-    return third + int(level.argmin()) + 400
 
 
 def test_push_to_talk_takes_the_turn_on_release_and_hears_nothing_before(

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -141,3 +142,17 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="folder of logs"):
         configure(tmp_path / "file")
+
+
+def test_what_a_provider_put_into_its_error_stays_out_of_the_engine_s_tracebacks() -> None:
+    """LOG-06: a line never holds what was said."""
+    try:
+        raise ValueError("canary: what was said")
+    except ValueError:
+        record = logging.LogRecord(
+            "livekit.agents", logging.ERROR, "", 0, "Error in _llm", None, sys.exc_info()
+        )
+    line = logs.Line(logs.FORMAT).format(record)
+    assert "canary" not in line
+    assert "ValueError" in line
+    assert "test_logs.py" in line

@@ -11,6 +11,7 @@ import uvicorn
 
 from eloquence.config import Settings, load
 from eloquence.server.app import create_app
+from eloquence.server.connections import PromptProtocol
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ def serving(settings: Settings) -> Iterator[Served]:
         create_app(settings),
         port=0,
         log_config=None,
+        http=PromptProtocol,
         ws="websockets-sansio",
         ws_max_size=65_536,
         timeout_graceful_shutdown=5,

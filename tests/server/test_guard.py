@@ -1,6 +1,8 @@
 """Who may talk to the server, and how much (SEC-01)."""
 
 import asyncio
+import socket
+from contextlib import ExitStack
 
 import httpx
 import pytest
@@ -9,6 +11,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from eloquence import protocol
+from eloquence.server import connections
 
 
 def test_a_foreign_host_name_is_refused_so_that_no_name_can_be_bound_to_the_server(
@@ -125,3 +128,26 @@ async def test_the_next_conversation_is_refused_clearly_when_all_places_are_take
     assert (failure.code, failure.retryable) == ("capacity", True)
     sessions = (await asyncio.to_thread(served.get, "/api/v1/sessions")).json()
     assert sessions[0]["status"] == "complete"
+
+
+def test_a_malformed_origin_is_refused(served: Served) -> None:
+    headers = {"Origin": "http://["}
+    assert httpx.post(f"{served.url}/api/v1/models/x", headers=headers).status_code == 403
+
+
+def test_connections_that_ask_for_nothing_are_closed_and_give_their_place_back(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """K02: half-open connections cannot stop the server."""
+    monkeypatch.setattr(connections, "HEADER_SECONDS", 0.2)
+    with ExitStack() as stack:
+        idle = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", served.port)))
+            for _ in range(20)
+        ]
+        for line in idle[::2]:
+            line.sendall(b"GET / HTTP/1.1\r\nHost: local")
+        for line in idle:
+            line.settimeout(10)
+            assert line.recv(1) == b""
+    assert served.get("/health").status_code == 200

@@ -37,11 +37,17 @@ def serve(
     typer.echo("Eloquence is starting …", err=True)
 
     from eloquence.server.app import create_app
+    from eloquence.server.connections import PromptProtocol
 
     logs.configure(settings)
     app = create_app(settings)
 
     class Server(uvicorn.Server):
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            if self.started:
+                app.state.eloquence.stopping = True
+            await super().shutdown(sockets)
+
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             if self.started:
@@ -53,6 +59,7 @@ def serve(
         app,
         log_config=None,
         access_log=False,
+        http=PromptProtocol,
         ws="websockets-sansio",
         ws_max_size=65_536,
         ws_max_queue=32,

@@ -1,12 +1,13 @@
 """`eloquence talk`: a conversation at the terminal, with the sound card or with files."""
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from eloquence.config import Settings
     from eloquence.protocol import Hello, ServerMessage
@@ -84,7 +85,8 @@ async def _talk(
             )
             serving = asyncio.create_task(eloquence.serve(server))
             try:
-                ended = await client.run()
+                with _ending_on_interrupt(client):
+                    ended = await client.run()
             finally:
                 line.close()
                 await serving
@@ -96,6 +98,32 @@ async def _talk(
             write_report(made, report)
             typer.echo(f"Wrote {report / 'report.json'} and {report / 'report.html'}", err=True)
         typer.echo(f"Session {ended.session} ({ended.status}, {ended.reason})", err=True)
+
+
+@contextmanager
+def _ending_on_interrupt(client: "Client") -> "Iterator[None]":
+    """The first Ctrl+C ends the conversation as the learner's wish; the second breaks it off."""
+    import asyncio
+    import signal
+
+    from eloquence.protocol import End
+
+    loop = asyncio.get_running_loop()
+    ending: list[asyncio.Task[None]] = []
+
+    def end() -> None:
+        loop.remove_signal_handler(signal.SIGINT)
+        ending.append(asyncio.ensure_future(client.send(End())))
+
+    try:
+        loop.add_signal_handler(signal.SIGINT, end)
+    except NotImplementedError:  # Windows: Ctrl+C breaks it off
+        yield
+        return
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
 
 
 def _show(message: "ServerMessage") -> None:

@@ -16,6 +16,8 @@ from eloquence.conversation.tape import RATE, TapedInput
 from eloquence.conversation.utterance import UTTERANCE, Utterance
 from eloquence.delivery.words import Word
 
+_JUMP = 0.05
+"""Seconds by which two frames may miss each other and still be one stretch of sound."""
 _NOT_SPOKEN = re.compile(r"\*[^*\n]{1,60}\*|\[[^\]\n]{1,60}\]|<[^>\n]{0,60}>|[*_#`~|]")
 """Stage directions and markup that a model may write and a voice must not read out."""
 
@@ -44,13 +46,17 @@ class Coach(Agent):
         self._speaking = speaking
         self._closing = closing
         self._keep_sound = keep_sound
+        self.reply = ""
+        """What the model has written of its latest answer."""
+        self.utterance: Utterance | None = None
+        """What was last given to the voice."""
 
     async def stt_node(
         self, audio: AsyncIterable[rtc.AudioFrame], model_settings: ModelSettings
     ) -> AsyncGenerator[stt.SpeechEvent, None]:
         """Recognition, with backchannels over the character's speech left out.
 
-        Word times come relative to the first frame that the recogniser was given.
+        Word times come in seconds of the sound that the recogniser was given.
         """
         recogniser = self.session.stt
         assert recogniser is not None
@@ -58,13 +64,11 @@ class Coach(Agent):
         if not recogniser.capabilities.streaming:
             assert self.session.vad is not None
             recogniser = adapter = stt.StreamAdapter(stt=recogniser, vad=self.session.vad)
-        offset: float | None = None
+        places = Places()
 
         async def forward(stream: stt.RecognizeStream) -> None:
-            nonlocal offset
             async for frame in audio:
-                if offset is None:
-                    offset = frame.userdata.get(TapedInput.POSITION, 0) / RATE
+                places.given(frame.userdata.get(TapedInput.POSITION, 0) / RATE, frame.duration)
                 stream.push_frame(frame)
 
         try:
@@ -73,10 +77,12 @@ class Coach(Agent):
                 forwarding = asyncio.create_task(forward(stream))
                 try:
                     async for event in stream:
+                        # After a retry the engine would add wall-clock seconds to word times.
+                        stream.start_time_offset = 0.0
                         if event.type == stt.SpeechEventType.FINAL_TRANSCRIPT:
                             if self._goes_on(event):
                                 continue
-                            self._note(event, offset or 0.0)
+                            self._note(event, places)
                         yield event
                 finally:
                     await utils.aio.cancel_and_wait(forwarding)
@@ -90,15 +96,15 @@ class Coach(Agent):
         said = event.alternatives[0]
         return is_backchannel(said.text, said.end_time - said.start_time, self._backchannels)
 
-    def _note(self, event: stt.SpeechEvent, offset: float) -> None:
+    def _note(self, event: stt.SpeechEvent, places: "Places") -> None:
         if not event.alternatives or not event.alternatives[0].text:
             return
         said = event.alternatives[0]
         words = [
             Word(
                 text=str(word).strip(),
-                start=float(word.start_time) + offset,
-                end=float(word.end_time) + offset,
+                start=places.at(float(word.start_time)),
+                end=places.at(float(word.end_time)),
                 confidence=word.confidence if isinstance(word.confidence, float) else None,
             )
             for word in said.words or ()
@@ -115,18 +121,22 @@ class Coach(Agent):
         model_settings: ModelSettings,
     ) -> AsyncGenerator[llm.ChatChunk | str | FlushSentinel, None]:
         """The model's answer, or the line that closes the exercise once its time is over."""
+        self.reply = ""
         last_line = self._closing()
         if last_line is not None:
+            self.reply = last_line
             yield last_line
             return
         async for chunk in Agent.default.llm_node(self, chat_ctx, tools, model_settings):
+            if isinstance(chunk, llm.ChatChunk) and chunk.delta is not None:
+                self.reply += chunk.delta.content or ""
             yield chunk
 
     async def tts_node(
         self, text: AsyncIterable[str], model_settings: ModelSettings
     ) -> AsyncGenerator[rtc.AudioFrame, None]:
         """Speech from the first clause on; each frame carries the utterance it belongs to."""
-        utterance = Utterance(pcm=[] if self._keep_sound else None)
+        utterance = self.utterance = Utterance(pcm=[] if self._keep_sound else None)
         voice = self.session.tts
         assert voice is not None
         if voice.capabilities.streaming:
@@ -161,6 +171,32 @@ class Coach(Agent):
                 yield _tagged(audio.frame, utterance, begins)
         if len(utterance.timed) == known:
             utterance.spread(clause, begins)
+
+
+class Places:
+    """Where on the session's clock the sound is that a recogniser was given.
+
+    A recogniser counts the seconds it was given; a pause of the microphone is not among them.
+    """
+
+    def __init__(self) -> None:
+        self._marks: list[tuple[float, float]] = []
+        self._given = 0.0
+
+    def given(self, position: float, seconds: float) -> None:
+        """Notes that a frame from that position of the session was given."""
+        if not self._marks or abs(position - self.at(self._given)) > _JUMP:
+            self._marks.append((self._given, position))
+        self._given += seconds
+
+    def at(self, seconds: float) -> float:
+        """The position in the session of that second of the sound given."""
+        since, position = 0.0, 0.0
+        for mark in self._marks:
+            if mark[0] > seconds:
+                break
+            since, position = mark
+        return position + seconds - since
 
 
 async def _noting(text: AsyncIterable[str], utterance: Utterance) -> AsyncGenerator[str, None]:

@@ -72,6 +72,11 @@ _GRACE = 8.0
 """Seconds of silence after the planned time, then the character closes by itself."""
 _MARGIN = 0.3
 """Seconds of sound kept on both sides of a turn when it is measured."""
+_STATES = ("listening", "thinking", "speaking")
+_UNANSWERED = 2.0
+"""Seconds after which a turn that nobody is answering counts as an empty answer."""
+_STUCK = 15.0
+"""Seconds of thinking after which a stage is taken to hang."""
 _TRIES = 3
 """Answers in a row that may fail before the conversation is given up."""
 _LLM = APIConnectOptions(max_retry=1, retry_interval=0.3, timeout=10.0)
@@ -127,6 +132,8 @@ class Plan:
     """Whether a stage is served outside, so that answers should not be made in vain."""
     measure: Measure | None = None
     recording: Recording | None = None
+    stopping: Callable[[], bool] = lambda: False
+    """Whether the whole process is being stopped."""
 
 
 @dataclass(slots=True)
@@ -174,7 +181,9 @@ class Conversation:
         self._nudges = iter(plan.lines.silence)
         self._nudged = 0
         self._apologies = itertools.cycle(plan.lines.no_answer)
-        self._closing_line: str | None = None
+        self._goodbye = False
+        self._owed_since: float | None = None
+        self._typed: asyncio.Queue[str] = asyncio.Queue(maxsize=8)
         self._cut_off = False
         self._unanswered = 0
         self._hopeless = False
@@ -186,7 +195,7 @@ class Conversation:
             listening=self._listening,
             backchannels=plan.lines.backchannels,
             speaking=lambda: transport.audible,
-            closing=self._close_when_due,
+            closing=self._last_line,
             keep_sound=plan.recording is not None,
         )
         self._patience = patience_with(plan.patience, plan.exercise.patience)
@@ -215,7 +224,11 @@ class Conversation:
 
         Raises StorageError when the session cannot be opened or ended in the store.
         """
-        await self._store.open(self._plan.session)
+        try:
+            await self._store.open(self._plan.session)
+        except StorageError:
+            await self._plan.stages.aclose()
+            raise
         status: Status = "interrupted"
         reason = "process_stopped"
         try:
@@ -241,22 +254,22 @@ class Conversation:
     async def _until_over(self) -> tuple[Status, str]:
         reading = asyncio.create_task(self._read_messages())
         watching = asyncio.create_task(self._keep_time())
-        waited: set[asyncio.Future[Any]] = {reading, watching, self._over}
+        typing = asyncio.create_task(self._answer_typed())
+        waited: set[asyncio.Future[Any]] = {reading, watching, typing, self._over}
         try:
             await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            await utils.aio.cancel_and_wait(watching)
-            lost = reading.done()
-            await utils.aio.cancel_and_wait(reading)
+            broken = [task for task in (watching, typing, reading) if task.done()]
+            await utils.aio.cancel_and_wait(watching, typing, reading)
         if self._over.done():
             return self._over.result()
         try:
-            if lost:
-                reading.result()
+            for task in broken:
+                task.result()
         except RemoteProtocolError as error:
             self._transport.send(protocol.Failure(code=error.code, message=error.message))
             return "interrupted", "protocol"
-        return "interrupted", "page_closed"
+        return "interrupted", "process_stopped" if self._plan.stopping() else "page_closed"
 
     async def _start(self) -> None:
         plan, engine = self._plan, self._engine
@@ -306,28 +319,26 @@ class Conversation:
                 self._obey(message)
 
     def _obey(self, message: protocol.ClientMessage) -> None:
-        engine = self._engine
+        engine, paused = self._engine, self._clock.paused_at is not None
         match message:
             case protocol.End():
                 self._finish("complete", "learner")
             case protocol.Interrupt():
                 engine.interrupt()
-            case protocol.Say(text=text):
-                self._last_heard = time.monotonic()
-                engine.interrupt()
-                self._listening.recognised(text, [])
-                engine.generate_reply(user_input=text)
+            case protocol.Say(text=text) if not paused:
+                self._typed.put_nowait(text)
             case protocol.Pause():
                 self._clock.pause()
                 engine.input.set_audio_enabled(False)
-                self._transport.audio_output.pause()
+                self._transport.suspend(True)
                 self._transport.send(protocol.StateChanged(state="paused"))
             case protocol.Resume():
                 self._clock.resume()
                 self._quiet_since = self._last_heard = time.monotonic()
                 engine.input.set_audio_enabled(not self._push_to_talk)
-                self._transport.audio_output.resume()
-                self._transport.send(protocol.StateChanged(state="listening"))
+                self._transport.suspend(False)
+                state: protocol.State = "speaking" if self._transport.audible else "listening"
+                self._transport.send(protocol.StateChanged(state=state))
             case protocol.SetPatience(seconds=seconds):
                 self._patience = patience_with(seconds, self._plan.exercise.patience)
                 engine.update_options(
@@ -339,12 +350,12 @@ class Conversation:
                     turn_detection="manual" if on else end_of_turn(),
                     endpointing_opts=endpointing(self._patience, push_to_talk=on),
                 )
-                engine.input.set_audio_enabled(not on)
-            case protocol.Press() if self._push_to_talk:
+                engine.input.set_audio_enabled(not on and not paused)
+            case protocol.Press() if self._push_to_talk and not paused:
                 engine.interrupt()
                 engine.clear_user_turn()
                 engine.input.set_audio_enabled(True)
-            case protocol.Release():
+            case protocol.Release() if not paused:
                 if self._push_to_talk:
                     engine.input.set_audio_enabled(False)
                 engine.commit_user_turn(transcript_timeout=2.0, stt_flush_duration=0.6)
@@ -353,37 +364,62 @@ class Conversation:
             case _:
                 pass
 
+    async def _answer_typed(self) -> None:
+        """Takes typed turns one after the other, each after the character has fallen silent."""
+        while True:
+            text = await self._typed.get()
+            await self._engine.interrupt()
+            self._last_heard = time.monotonic()
+            self._listening.recognised(text, [])
+            await self._engine.generate_reply(user_input=text)
+
     # time
 
     async def _keep_time(self) -> None:
         """Offers to wait in a silence, closes when the time is over, ends when nobody is there."""
         while not self._over.done():
             await asyncio.sleep(0.5)
-            if self._clock.paused_at is not None:
-                continue
             now = time.monotonic()
-            if now - self._last_heard >= self._plan.idle:
+            paused_at = self._clock.paused_at
+            if now - (paused_at or self._last_heard) >= self._plan.idle:
                 self._finish("interrupted", "idle")
-                return
+            if paused_at is not None:
+                continue
+            self._watch_answer(now)
             if self._engine.agent_state != "listening" or self._engine.user_state == "speaking":
                 self._quiet_since = now
                 continue
             silence = now - self._quiet_since
-            if self._clock.elapsed() >= self._plan.duration and silence >= _GRACE:
-                line = self._close_when_due()
-                if line is not None:
-                    self._engine.say(line)
+            last_line = self._last_line()
+            if last_line is not None:
+                if silence >= _GRACE and not self._goodbye:
+                    self._goodbye = True
+                    self._engine.say(last_line)
+                elif silence >= 2 * _GRACE:
+                    self._finish("complete", "duration")
             elif self._nudged < len(_NUDGE_AFTER) and silence >= _NUDGE_AFTER[self._nudged]:
                 self._nudged += 1
                 line = next(self._nudges, None)
                 if line is not None:
                     self._engine.say(line)
 
-    def _close_when_due(self) -> str | None:
-        if self._closing_line is not None or self._clock.elapsed() < self._plan.duration:
+    def _last_line(self) -> str | None:
+        """The line that closes the exercise, once its time is over."""
+        if self._clock.elapsed() < self._plan.duration:
             return None
-        self._closing_line = self._plan.scenario.script.close[0]
-        return self._closing_line
+        return self._plan.scenario.script.close[0]
+
+    def _watch_answer(self, now: float) -> None:
+        """Notices a turn that gets no answer though no stage has said that it failed."""
+        if self._owed_since is None or self._listening.speaking or self._listening.pending:
+            return
+        waited = now - self._owed_since
+        state = self._engine.agent_state
+        if state == "listening" and waited >= _UNANSWERED:
+            self._fail("llm", "bad_answer")
+        elif state == "thinking" and waited >= _STUCK:
+            self._engine.interrupt()
+            self._fail("tts" if self._coach.reply else "llm", "timeout")
 
     def _finish(self, status: Status, reason: str) -> None:
         if not self._over.done():
@@ -404,7 +440,7 @@ class Conversation:
         self._transport.send(protocol.Hearing(on=speaking))
 
     def _on_agent_state(self, event: AgentStateChangedEvent) -> None:
-        if event.new_state in ("listening", "thinking", "speaking"):
+        if self._clock.paused_at is None and event.new_state in _STATES:
             self._transport.send(protocol.StateChanged(state=event.new_state))
 
     def _on_transcript(self, event: UserInputTranscribedEvent) -> None:
@@ -468,6 +504,7 @@ class Conversation:
         )
         self._caption += 1
         self._heard_text = ""
+        self._owed_since = time.monotonic()
         if self._apology_owed:
             asyncio.get_running_loop().call_soon(self._apologise)
 
@@ -504,11 +541,13 @@ class Conversation:
             )
         )
         self._quiet_since = time.monotonic()
+        self._owed_since = None
         if turn.text != self._apology:
             self._unanswered = 0
         elif self._hopeless:
             self._finish("failed", "llm")
-        if self._closing_line is not None:
+        last_line = self._last_line()
+        if last_line is not None and turn.text and last_line.startswith(turn.text):
             self._finish("complete", "duration")
         elif getattr(self._plan.stages.llm, "finished", False):
             self._finish("complete", "script")
@@ -520,19 +559,36 @@ class Conversation:
         stage = _stage_of(error)
         if stage is None:
             return
-        cause = getattr(error, "error", None)
-        log.error("stage %s failed: %s", stage, type(cause).__name__)
+        fault = getattr(error, "error", None)
+        log.error("stage %s failed: %s", stage, type(fault).__name__)
+        self._fail(stage, _cause(fault))
+
+    def _fail(self, stage: Literal["stt", "llm", "tts"], cause: Cause) -> None:
+        """Tells the learner of a stage that failed; the words, or the apology, still reach them."""
         self._failed_stage = stage
-        self._transport.send(protocol.Notice(code=f"{stage}_{_cause(cause)}", message=_told(cause)))
-        if stage == "llm":
+        told = _TOLD.get(cause, "The service failed.")
+        self._transport.send(protocol.Notice(code=f"{stage}_{cause}", message=told))
+        if stage == "tts":
+            self._owed_since = None
+            self._show_unspoken()
+        elif stage == "llm":
+            self._owed_since = None
             self._unanswered += 1
-            self._hopeless = _cause(cause) == "authentication" or self._unanswered >= _TRIES
+            self._hopeless = cause == "authentication" or self._unanswered >= _TRIES
             # An answer is tried before the turn is surely over; said now, the apology would be
             # cut off by the turn's end.
             if self._listening.pending:
                 self._apology_owed = True
             else:
                 self._apologise()
+
+    def _show_unspoken(self) -> None:
+        utterance = self._coach.utterance
+        if utterance is not None and utterance.started_at is None:
+            text = self._coach.reply or utterance.text
+            self._transport.send(
+                protocol.Caption(id=utterance.id, speaker="character", text=text, final=True)
+            )
 
     def _apologise(self) -> None:
         self._apology_owed = False
@@ -555,7 +611,8 @@ class Conversation:
         heard = int(position * protocol.OUTPUT_RATE) - utterance.recorded
         if heard > 0:
             sound = b"".join(pcm)
-            begins = self._tape.at(started_at) + utterance.recorded / protocol.OUTPUT_RATE
+            begins = self._tape.at(started_at + utterance.held)
+            begins += utterance.recorded / protocol.OUTPUT_RATE
             recording.character(begins, sound[: heard * 2])
             utterance.recorded += min(heard, len(sound) // 2)
             utterance.pcm = [sound[heard * 2 :]]
@@ -622,6 +679,8 @@ class Conversation:
             await self._store.attach(self._plan.session.id, turn.index, sound)
         except StorageError as error:
             log.error("the sound of a turn was not stored: %s", error.message)
+        except Exception as error:  # a fault of the measures must not cost the conversation
+            log.error("the sound of a turn was not measured: %s", type(error).__name__)
 
     @property
     def _caption_id(self) -> str:
@@ -658,9 +717,6 @@ _TOLD: dict[Cause, str] = {
     "rate_limit": "The service refuses more requests for now.",
     "timeout": "The service does not answer in time.",
     "unreachable": "The service cannot be reached.",
+    "bad_answer": "The service gave no answer.",
 }
 """What the learner is told of a failed stage: its kind, never what was said."""
-
-
-def _told(error: object) -> str:
-    return _TOLD.get(_cause(error), "The service failed.")

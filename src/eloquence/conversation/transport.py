@@ -37,6 +37,10 @@ class Transport(Protocol):
         """Queues a message. After the line is lost it is dropped."""
         ...
 
+    def suspend(self, on: bool) -> None:
+        """Holds the character's sound, or lets it go on; the engine cannot lift this."""
+        ...
+
     def messages(self) -> AsyncIterator[ClientMessage]:
         """What the learner's client says; ends when the line is lost. Raises RemoteProtocolError
         when the client breaks the protocol."""

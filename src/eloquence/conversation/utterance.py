@@ -29,6 +29,8 @@ class Utterance:
     """When its first sound was handed to the transport."""
     started_at: float | None = None
     """When the listener began to hear it."""
+    held: float = 0.0
+    """Seconds for which it was held back after it had begun."""
     pcm: list[bytes] | None = None
     """Sound that was made and not yet given to the recording; None when nothing is recorded."""
     recorded: int = 0

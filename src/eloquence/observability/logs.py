@@ -8,6 +8,7 @@ import logging
 import os
 import re
 import sys
+import traceback
 from collections.abc import Mapping
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -46,9 +47,18 @@ class Line(logging.Formatter):
         record.asctime = self.formatTime(record, self.datefmt)
         line = self.formatMessage(record)
         if record.exc_info:
-            trace = self.formatException(record.exc_info).translate(_TRACE_CONTROLS)
+            trace = self._trace(record).translate(_TRACE_CONTROLS)
             line = f"{line}\n{re.sub(r'^', '    ', trace, flags=re.MULTILINE)}"
         return line
+
+    def _trace(self, record: logging.LogRecord) -> str:
+        """The traceback; of the engine's records without the exception's text, in which a
+        provider may have put what was said."""
+        assert record.exc_info is not None
+        kind, _, trace = record.exc_info
+        if not record.name.startswith("livekit") or kind is None:
+            return self.formatException(record.exc_info)
+        return "".join(traceback.format_tb(trace)) + kind.__qualname__
 
 
 class AtLeast(logging.Filter):

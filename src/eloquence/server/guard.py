@@ -88,14 +88,10 @@ class Guard:
         changing = scope["type"] == "websocket" or scope["method"] not in _READING
         if changing and origin is None and scope["type"] == "websocket":
             return 403, "A conversation is opened from the page itself.", ""
-        if (
-            changing
-            and origin is not None
-            and (urlsplit(origin).netloc.lower() != headers.get("host", "").lower())
-        ):
+        if changing and origin is not None and _place(origin) != headers.get("host", "").lower():
             return 403, "This request comes from another site's page.", ""
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > _MOST_BODY or "transfer-encoding" in headers:
+        if not length.isdecimal() or int(length) > _MOST_BODY or "transfer-encoding" in headers:
             return 413, "The request is too large.", ""
         return None
 
@@ -116,6 +112,13 @@ class Guard:
             return
         response = JSONResponse(body, status, media_type="application/problem+json")
         await response(scope, receive, send)
+
+
+def _place(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
 
 
 def _name(url: str) -> str:

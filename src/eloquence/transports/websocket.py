@@ -109,6 +109,7 @@ class _Segment:
         self.started = False
         self.flushed = False
         self.clearing = False
+        self.held_at = 0.0
         self.deadline: asyncio.TimerHandle | None = None
 
 
@@ -129,6 +130,7 @@ class Loudspeaker(io.AudioOutput):
         self._segments: dict[int, _Segment] = {}
         self._current: _Segment | None = None
         self._paused = False
+        self._suspended = False
         self._closed = False
         self._number = 0
         self.on_playback: Playback | None = None
@@ -144,7 +146,7 @@ class Loudspeaker(io.AudioOutput):
             utterance = frame.userdata.get(UTTERANCE) or Utterance()
             self._current = self._segments[self._number] = _Segment(self._number, utterance)
             self._outbox.put(SegmentStart(segment=self._number))
-            if self._paused:
+            if self._held:
                 self._outbox.put(PlaybackPause(segment=self._number))
             utterance.handed_at = time.time()
         segment = self._current
@@ -154,7 +156,7 @@ class Loudspeaker(io.AudioOutput):
             return
         segment.pushed += frame.duration
         self._outbox.put_sound(segment.number, bytes(frame.data))
-        if segment.deadline is None and not self._paused:
+        if segment.deadline is None and not segment.started and not self._held:
             self._await(segment, _STARTED_SECONDS)
         await self._outbox.room()
 
@@ -166,7 +168,8 @@ class Loudspeaker(io.AudioOutput):
         segment.flushed = True
         if not segment.clearing:
             self._outbox.put(SegmentEnd(segment=segment.number, duration=segment.pushed))
-            self._await_end(segment)
+            if segment.started and not self._held:
+                self._await_end(segment)
 
     def clear_buffer(self) -> None:
         for segment in list(self._segments.values()):
@@ -180,24 +183,42 @@ class Loudspeaker(io.AudioOutput):
 
     def pause(self) -> None:
         super().pause()
-        if self._paused:
-            return
-        self._paused = True
-        for segment in self._segments.values():
-            self._cancel(segment)
-            self._outbox.put(PlaybackPause(segment=segment.number))
+        self._hold(paused=True)
 
     def resume(self) -> None:
         super().resume()
-        if not self._paused:
+        self._hold(paused=False)
+
+    def suspend(self, on: bool) -> None:
+        """Holds the sound until it is let go again, whatever the engine does meanwhile."""
+        self._hold(suspended=on)
+
+    @property
+    def _held(self) -> bool:
+        return self._paused or self._suspended
+
+    def _hold(self, *, paused: bool | None = None, suspended: bool | None = None) -> None:
+        before = self._held
+        self._paused = self._paused if paused is None else paused
+        self._suspended = self._suspended if suspended is None else suspended
+        if self._held == before:
             return
-        self._paused = False
+        now = time.time()
         for segment in self._segments.values():
+            if segment.clearing:
+                continue
+            if self._held:
+                segment.held_at = now
+                self._cancel(segment)
+                self._outbox.put(PlaybackPause(segment=segment.number))
+                continue
+            if segment.started:
+                segment.utterance.held += now - segment.held_at
             self._outbox.put(PlaybackResume(segment=segment.number))
-            if segment.flushed:
-                self._await_end(segment)
-            elif not segment.started:
+            if not segment.started:
                 self._await(segment, _STARTED_SECONDS)
+            elif segment.flushed:
+                self._await_end(segment)
 
     def acknowledge(
         self, message: PlaybackStarted | PlaybackProgress | PlaybackEnded | PlaybackCleared
@@ -213,7 +234,7 @@ class Loudspeaker(io.AudioOutput):
                 self._start(segment)
             case PlaybackProgress():
                 self._start(segment)
-                if segment.flushed and not segment.clearing and not self._paused:
+                if segment.flushed and not segment.clearing and not self._held:
                     self._await_end(segment)
                 self._report(segment, finished=False)
             case PlaybackEnded():
@@ -236,7 +257,7 @@ class Loudspeaker(io.AudioOutput):
         segment.started = True
         segment.utterance.started_at = time.time()
         self._cancel(segment)
-        if segment.flushed:
+        if segment.flushed and not segment.clearing and not self._held:
             self._await_end(segment)
         self.on_playback_started(created_at=segment.utterance.started_at)
 
@@ -390,6 +411,9 @@ class WebSocketTransport:
 
     def send(self, message: ServerMessage) -> None:
         self._outbox.put(message)
+
+    def suspend(self, on: bool) -> None:
+        self._loudspeaker.suspend(on)
 
     async def hello(self) -> protocol.Hello:
         """The client's first message.
