@@ -146,13 +146,14 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
 def test_what_a_provider_put_into_its_error_stays_out_of_the_engine_s_tracebacks() -> None:
     """LOG-06: a line never holds what was said."""
+    said = "-".join(("canary", "what", "was", "said"))
     try:
-        raise ValueError("canary: what was said")
+        raise ValueError(said)
     except ValueError:
         record = logging.LogRecord(
             "livekit.agents", logging.ERROR, "", 0, "Error in _llm", None, sys.exc_info()
         )
     line = logs.Line(logs.FORMAT).format(record)
-    assert "canary" not in line
+    assert said not in line
     assert "ValueError" in line
     assert "test_logs.py" in line
