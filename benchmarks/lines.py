@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -25,7 +26,6 @@ from fastapi import FastAPI, WebSocket
 from livekit.agents import Agent, AgentSession, inference, utils
 
 from eloquence import protocol
-from eloquence.bootstrap import background_thread
 from eloquence.coaching.exercise import Patience
 from eloquence.coaching.session import Session
 from eloquence.conversation.conversation import Conversation, Plan, Stages
@@ -49,7 +49,7 @@ def stages() -> Stages:
     )
 
 
-ANALYST = background_thread()
+ANALYST = ThreadPoolExecutor(1, thread_name_prefix="eloquence-analysis")
 
 
 async def ours(transport: WebSocketTransport, store: SqlSessionStore, patience: float) -> None:

@@ -2,6 +2,10 @@
 
 from pathlib import Path
 
+# Imported before any test: its pytest plugin would otherwise do so after the last one, and CPython
+# 3.11 may fail to compile a module while it collects what the engine left ("AST constructor
+# recursion depth mismatch").
+import hypothesis  # noqa: F401
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -3,9 +3,7 @@
 import asyncio
 import gc
 import logging
-import os
 import secrets
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -314,16 +312,6 @@ async def _closed(stages: Mapping[Stage, Any]) -> None:
         await stage.aclose()
 
 
-def background_thread() -> ThreadPoolExecutor:
-    """One thread for work that may wait: it yields the processor to live sound where it can."""
-    return ThreadPoolExecutor(1, thread_name_prefix="eloquence-analysis", initializer=_yielding)
-
-
-def _yielding() -> None:
-    if sys.platform == "linux":  # elsewhere this would slow the whole process
-        os.nice(10)
-
-
 def _warm() -> None:
     from livekit.agents import inference
 
@@ -344,7 +332,9 @@ async def opened(settings: Settings) -> AsyncIterator[Eloquence]:
     from eloquence.conversation.stages import Resources
 
     async with AsyncExitStack() as stack:
-        analyst = background_thread()
+        # One thread, of ordinary priority: one that yields would be put off while it holds what the
+        # live sound waits for.
+        analyst = ThreadPoolExecutor(1, thread_name_prefix="eloquence-analysis")
         stack.callback(analyst.shutdown)
         resources = Resources()
         stack.push_async_callback(resources.close)

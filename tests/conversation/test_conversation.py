@@ -140,6 +140,28 @@ def test_a_typed_turn_is_answered_like_a_spoken_one(talk: Talk) -> None:
     assert talk.stored.turns[2].text == "Très bien, merci à vous."
 
 
+def test_a_typed_turn_over_the_character_stops_it_and_keeps_its_place(talk: Talk) -> None:
+    talk.llm.replies = [LONG, "Entendu."]
+
+    async def script(learner: Learner) -> None:
+        await learner.quiet()
+        await learner.client.send(protocol.Say(text="Commençons."))
+        await learner.until(lambda: len(learner.client.heard.first_sound) == 2)
+        await learner.say(bytes(32_000 * 2))
+        await learner.client.send(protocol.Say(text="Attendez."))
+        await learner.client.send(protocol.Say(text="Je reprends."))
+        await learner.until(lambda: learner.count("turn_stored", speaker="learner") == 3)
+        await learner.quiet()
+
+    clock.run(talk.held(script))
+    said = [turn.text for turn in talk.stored.turns if turn.speaker == "learner"]
+    assert said == ["Commençons.", "Attendez.", "Je reprends."]
+    cut = talk.stored.turns[2]
+    assert cut.interrupted
+    assert LONG.startswith(cut.text)
+    assert talk.stored.turns[-1].text == "Entendu."
+
+
 def test_a_page_closed_in_mid_sentence_leaves_a_stored_session_with_a_reason(
     talk: Talk, sentence: bytes
 ) -> None:

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -174,7 +175,6 @@ class Conversation:
         self._caption = 0
         self._heard_text = ""
         self._utterance: Utterance | None = None
-        self._heard_until = 0.0
         self._learner_ended: float | None = None
         self._quiet_since = time.monotonic()
         self._last_heard = time.monotonic()
@@ -184,6 +184,8 @@ class Conversation:
         self._goodbye = False
         self._owed_since: float | None = None
         self._typed: asyncio.Queue[str] = asyncio.Queue(maxsize=8)
+        self._taken = asyncio.Event()
+        """Set when a turn of the learner is taken."""
         self._cut_off = False
         self._unanswered = 0
         self._hopeless = False
@@ -281,8 +283,7 @@ class Conversation:
         self._transport.on_playback = self._on_playback
         listener = None
         if plan.recording is not None:
-            recording = plan.recording
-            listener = lambda at, pcm: recording.learner(at / RATE, pcm)  # noqa: E731
+            listener = partial(_record, plan.recording)
         engine.input.audio = TapedInput(self._transport.audio_input, self._tape, listener=listener)
         engine.output.audio = self._transport.audio_output
         await engine.start(self._coach, record=False)
@@ -325,7 +326,7 @@ class Conversation:
                 self._finish("complete", "learner")
             case protocol.Interrupt():
                 engine.interrupt()
-            case protocol.Say(text=text) if not paused:
+            case protocol.Say(text=text) if not paused and not self._typed.full():
                 self._typed.put_nowait(text)
             case protocol.Pause():
                 self._clock.pause()
@@ -371,7 +372,9 @@ class Conversation:
             await self._engine.interrupt()
             self._last_heard = time.monotonic()
             self._listening.recognised(text, [])
-            await self._engine.generate_reply(user_input=text)
+            self._taken.clear()
+            self._engine.generate_reply(user_input=text)
+            await self._taken.wait()
 
     # time
 
@@ -452,7 +455,7 @@ class Conversation:
         )
 
     def _on_playback(self, utterance: Utterance, position: float, *, finished: bool) -> None:
-        self._utterance, self._heard_until = utterance, position
+        self._utterance = utterance
         if utterance.started_at is not None:
             self._keep_sound(utterance, utterance.started_at, position)
         if not finished:
@@ -476,6 +479,7 @@ class Conversation:
 
     def _note_learner_turn(self, item: llm.ChatMessage) -> None:
         text, words, voice = self._listening.take()
+        self._taken.set()
         if not (text or words or voice):
             return
         metrics = item.metrics or {}
@@ -685,6 +689,10 @@ class Conversation:
     @property
     def _caption_id(self) -> str:
         return f"l{self._caption}"
+
+
+def _record(recording: Recording, sample: int, pcm: bytes) -> None:
+    recording.learner(sample / RATE, pcm)
 
 
 def _rounded(seconds: float | None) -> float | None:
