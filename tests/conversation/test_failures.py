@@ -1,9 +1,13 @@
 """The closing line is said, and a failure of a stage is told, whatever went before."""
 
 import asyncio
+import gc
+import logging
 
 import numpy as np
 import pytest
+from benchmarks.endurance import Ears
+from livekit.agents import APIConnectionError
 from tests.conversation.conftest import Talk, quietest
 
 from eloquence import protocol
@@ -66,8 +70,6 @@ def test_a_stage_that_hangs_or_breaks_is_told_within_20_seconds(
 
 
 def test_what_a_broken_voice_cannot_say_is_still_shown(talk: Talk) -> None:
-    from livekit.agents import APIConnectionError
-
     talk.tts.failing = APIConnectionError("no")
 
     async def script(learner: Learner) -> None:
@@ -123,3 +125,22 @@ def test_a_client_that_acknowledges_nothing_is_taken_to_hear_within_a_second(tal
 
     clock.run(talk.held(wait))
     assert heard_at[0] < 2.0
+
+
+@pytest.mark.parametrize("fault", [APIConnectionError("no"), ValueError("a bug of a provider")])
+def test_a_voice_that_fails_leaves_no_complaint_of_asyncio(talk: Talk, fault: Exception) -> None:
+    """ST-09: nothing of a failed speech is left unlooked at."""
+    talk.tts.failing = fault
+    ears = Ears()
+    asyncio_log = logging.getLogger("asyncio")
+    asyncio_log.addHandler(ears)
+
+    async def script(learner: Learner) -> None:
+        await learner.say(SECOND * 8)
+
+    try:
+        clock.run(talk.held(script))
+        gc.collect()
+    finally:
+        asyncio_log.removeHandler(ears)
+    assert ears.lines == []

@@ -21,6 +21,7 @@ from livekit.agents import (
     CloseReason,
     ConversationItemAddedEvent,
     ErrorEvent,
+    SpeechCreatedEvent,
     UserInputTranscribedEvent,
     UserStateChangedEvent,
     llm,
@@ -29,6 +30,7 @@ from livekit.agents import (
     utils,
 )
 from livekit.agents.types import APIConnectOptions
+from livekit.agents.voice import SpeechHandle
 from livekit.agents.voice.agent_session import SessionConnectOptions
 from numpy.typing import NDArray
 
@@ -278,6 +280,7 @@ class Conversation:
         engine.on("user_state_changed", self._on_user_state)
         engine.on("user_input_transcribed", self._on_transcript)
         engine.on("conversation_item_added", self._on_item)
+        engine.on("speech_created", self._on_speech)
         engine.on("error", self._on_error)
         engine.on("close", self._on_close)
         self._transport.on_playback = self._on_playback
@@ -445,6 +448,9 @@ class Conversation:
     def _on_agent_state(self, event: AgentStateChangedEvent) -> None:
         if self._clock.paused_at is None and event.new_state in _STATES:
             self._transport.send(protocol.StateChanged(state=event.new_state))
+
+    def _on_speech(self, event: SpeechCreatedEvent) -> None:
+        event.speech_handle.add_done_callback(_look_at_failures)
 
     def _on_transcript(self, event: UserInputTranscribedEvent) -> None:
         text = f"{self._heard_text} {event.transcript}".strip()
@@ -693,6 +699,14 @@ class Conversation:
 
 def _record(recording: Recording, sample: int, pcm: bytes) -> None:
     recording.learner(sample / RATE, pcm)
+
+
+def _look_at_failures(speech: SpeechHandle) -> None:
+    """The engine logs a speech that failed and leaves its task unlooked at, which asyncio would
+    complain of later."""
+    for task in speech._tasks:
+        if task.done() and not task.cancelled():
+            task.exception()
 
 
 def _rounded(seconds: float | None) -> float | None:
