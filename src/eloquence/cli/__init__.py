@@ -40,7 +40,7 @@ EXITS: tuple[tuple[type[EloquenceError], int], ...] = (
     (ProviderError, 8),
     (StorageError, 9),
 )
-"""Which exit status an error gives; any other error of ours gives 1, a bug 70."""
+"""Which exit status an error gives; any other error of ours gives 1."""
 
 
 def _version(asked: bool) -> None:
