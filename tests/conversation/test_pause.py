@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from livekit.agents import stt
+from livekit.agents import APIConnectionError, stt
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, TimedString
 from tests.conversation.conftest import Talk
 
@@ -18,7 +18,9 @@ LONG = "Je vous écoute avec beaucoup d’attention, prenez tout votre temps. " 
 
 
 class WordySTT(ScriptedSTT):
-    """Gives each word a time, as Vosk and Whisper do."""
+    """Gives each word a time, as Vosk and Whisper do; `losses` lines are lost, one per turn."""
+
+    losses = 0
 
     def stream(self, **_: Any) -> stt.RecognizeStream:
         return _Wordy(self, DEFAULT_API_CONNECT_OPTIONS)
@@ -29,7 +31,11 @@ class _Wordy(_ScriptedRecognition):
         text = self._owner.next()
         share = (end - start) / len(text.split())
         words = [
-            TimedString(word, start_time=start + n * share, end_time=start + (n + 1) * share)
+            TimedString(
+                word,
+                start_time=self.start_time_offset + start + n * share,
+                end_time=self.start_time_offset + start + (n + 1) * share,
+            )
             for n, word in enumerate(text.split())
         ]
         data = stt.SpeechData(
@@ -38,6 +44,8 @@ class _Wordy(_ScriptedRecognition):
         self._event_ch.send_nowait(
             stt.SpeechEvent(type=stt.SpeechEventType.FINAL_TRANSCRIPT, alternatives=[data])
         )
+        if self._owner.given <= self._owner.losses:  # type: ignore[attr-defined]
+            raise APIConnectionError("the line to the recogniser was lost")
 
 
 async def paused(learner: Learner, seconds: int) -> None:
@@ -156,3 +164,24 @@ def test_a_conversation_left_paused_ends_as_idle(talk: Talk) -> None:
         assert learner.count("ended")
 
     clock.run(talk.held(script))
+
+
+def test_words_keep_their_times_when_the_recogniser_was_lost_and_came_back(
+    talk: Talk, sentence: bytes
+) -> None:
+    """S04: it counts from anew; the session's clock does not."""
+    talk.stt = WordySTT(["un deux trois", "quatre cinq", "six sept", "huit neuf"])
+    talk.stt.losses = 1
+
+    async def script(learner: Learner) -> None:
+        await learner.quiet()
+        for _ in range(3):
+            await learner.say(sentence)
+            await learner.quiet()
+
+    clock.run(talk.held(script))
+    said = [turn for turn in talk.stored.turns if turn.speaker == "learner"]
+    for turn in said:
+        assert turn.words
+        assert turn.end - turn.start < len(sentence) / 32_000 + 1
+    assert [turn.start for turn in said] == sorted(turn.start for turn in said)

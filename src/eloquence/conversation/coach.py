@@ -77,8 +77,6 @@ class Coach(Agent):
                 forwarding = asyncio.create_task(forward(stream))
                 try:
                     async for event in stream:
-                        # After a retry the engine would add wall-clock seconds to word times.
-                        stream.start_time_offset = 0.0
                         if event.type == stt.SpeechEventType.FINAL_TRANSCRIPT:
                             if self._goes_on(event):
                                 continue
