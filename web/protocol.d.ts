@@ -29,6 +29,13 @@ export interface Hello {
   patience?: number | null;
   push_to_talk?: boolean;
   keep_audio?: boolean;
+  profile?: "native" | "learner" | "speech_difference" | "child";
+  warm_up?: boolean;
+  exam?: boolean;
+  goal?: string;
+  of?: string;
+  drill?: string;
+  retry?: number | null;
 }
 
 /** Stops the character at once (the Esc key). */

@@ -46,6 +46,20 @@ class Hello(Message):
     push_to_talk: bool = False
     keep_audio: bool = False
     """Consent to keep the sound of this conversation on the server's machine."""
+    profile: Literal["native", "learner", "speech_difference", "child"] = "native"
+    """Whose norms apply to the report."""
+    warm_up: bool = False
+    """Begin with an easy question that is not scored and gives the speaker's own baseline."""
+    exam: bool = False
+    """No hints."""
+    goal: str = Field("", max_length=64)
+    """The measure that the learner works on."""
+    of: str = Field("", max_length=64)
+    """The session that a drill or a retry belongs to."""
+    drill: str = Field("", max_length=64)
+    """The drill to do instead of the exercise; needs `of`."""
+    retry: int | None = Field(None, ge=0)
+    """The index of the learner's turn of `of` to try again, instead of the exercise."""
 
 
 class PlaybackStarted(Message):

@@ -94,7 +94,7 @@ async def _talk(
             place.write(output)
             typer.echo(f"Wrote {output}", err=True)
         if report is not None:
-            made = await eloquence.report(ended.session)
+            made = await eloquence.reports.report(ended.session)
             write_report(made, report)
             typer.echo(f"Wrote {report / 'report.json'} and {report / 'report.html'}", err=True)
         typer.echo(f"Session {ended.session} ({ended.status}, {ended.reason})", err=True)

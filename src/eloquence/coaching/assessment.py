@@ -283,6 +283,7 @@ def _dimension(
 
 def _event(moment: Moment, effect: float) -> Event:
     return Event(
+        id=moment.id,
         kind=moment.kind,
         start=round(moment.start, 3),
         end=round(moment.end, 3),

@@ -25,6 +25,9 @@ Register = Literal["conversation", "presentation"]
 """Which norms apply: talking with somebody (also interview, negotiation), or to an audience."""
 
 
+Weight = Annotated[float, Field(gt=0, le=1)]
+
+
 class Criteria(Model):
     """How a performance is judged (EVA-02)."""
 
@@ -37,6 +40,12 @@ class Criteria(Model):
     focus_areas: tuple[str, ...] = Field(
         (), validation_alias=AliasChoices("focus_areas", "focusAreas")
     )
+    weights: dict[Dimension, Weight] = Field(default_factory=dict)
+    """Weight of each dimension in the overall score; equal when empty."""
+    parts: dict[Dimension, dict[str, Weight]] = Field(default_factory=dict)
+    """A dimension's measures and their weights, in place of those of the norms; they sum to 1."""
+    judged: dict[Dimension, Share] = Field(default_factory=dict)
+    """What the judged part of a dimension weighs, in place of the norms'."""
 
 
 class Patience(Model):
@@ -134,6 +143,10 @@ class Exercise(Model):
         Field(gt=0, le=120, validation_alias=AliasChoices("duration_minutes", "duration")),
     ]
     register_: Register = Field("conversation", alias="register")
+    rubric: Identifier | None = None
+    """What its content is judged by; None: only what is measured is scored."""
+    questions: Literal["simple", "hard"] = "simple"
+    """Which band the time before an answer is compared with: one may think about a hard one."""
     goal: str = ""
     icon: str = ""
     timing: str = ""

@@ -48,6 +48,11 @@ class Moment:
     def good(self) -> bool:
         return self.costs == NOTHING
 
+    @property
+    def id(self) -> str:
+        """What a dismissal names: the same moment of the same session has the same id."""
+        return f"{self.kind}@{self.start:.2f}"
+
 
 @dataclass(frozen=True, slots=True)
 class HeardTurn:

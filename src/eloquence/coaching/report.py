@@ -10,10 +10,11 @@ from pydantic import Field
 
 from eloquence.coaching.character import Language, Model, Share
 from eloquence.coaching.exercise import Dimension
-from eloquence.coaching.session import Speaker
+from eloquence.coaching.judgement import Quote
+from eloquence.coaching.session import Phase, Profile, Purpose, Speaker
 from eloquence.delivery.words import Word
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 State = Literal["pass", "near", "not_yet", "not_scored"]
 
@@ -25,6 +26,8 @@ class Event(Model):
     `text` is the words around it, empty by ear.
     """
 
+    id: str
+    """The mark it shows as, e.g. `long_pause@41.20`: what a dismissal names."""
     kind: str
     """e.g. `mid_phrase_pause`, `long_pause`, `filled_pause`, `repetition`, `fast_stretch`,
     `monotone_stretch`, `trailing_off`, `good_run`, `lively_stretch`."""
@@ -53,8 +56,34 @@ class Part(Model):
     """Why it could not be measured, when `value` is None."""
 
 
+class JudgedPart(Model):
+    """One criterion of the rubric inside a dimension: « apprécié », never « mesuré »."""
+
+    criterion: str
+    label: str
+    question: str
+    weight: Share
+    """Its share of the judged part of the dimension."""
+    level: float | None = None
+    """Median level, an index of `levels`; None when it was not judged."""
+    score: Share | None = None
+    low: Share | None = None
+    high: Share | None = None
+    levels: tuple[str, ...] = ()
+    """What each level means, worst first."""
+    quotes: tuple[Quote, ...] = ()
+    missing: tuple[str, ...] = ()
+    why: str = ""
+    reason: str = ""
+    """Why it was not judged, for the learner."""
+
+
 class DimensionScore(Model):
-    """One dimension, 0..1. `score`, `low` and `high` (80 % interval) are None when not scored."""
+    """One dimension, 0..1. `score`, `low` and `high` (80 % interval) are None when not scored.
+
+    `measured` and `judged` are the scores of its two parts, never mixed up; `judged_weight` is
+    what the judged part weighs in the whole.
+    """
 
     dimension: Dimension
     label: str
@@ -70,8 +99,127 @@ class DimensionScore(Model):
     """Why it was not scored, for the learner."""
     summary: str = ""
     """One sentence for the learner."""
+    measured: Share | None = None
+    judged: Share | None = None
+    judged_weight: Share = 0.0
     parts: tuple[Part, ...] = ()
+    criteria: tuple[JudgedPart, ...] = ()
     events: tuple[Event, ...] = ()
+
+
+class Overall(Model):
+    """The weighted mean of the exercise's own dimensions; never the headline."""
+
+    score: Share
+    low: Share
+    high: Share
+    state: State
+    weights: dict[str, float]
+    """Dimension -> weight among those that were scored."""
+
+
+class Mark(Model):
+    """A moment as the transcript and the timeline show it, once, whatever it counts for."""
+
+    id: str
+    kind: str
+    label: str
+    start: float
+    end: float
+    turn: int | None
+    text: str = ""
+    value: float | None = None
+    good: bool = False
+    dismissed: bool = False
+    """Whether the learner does not accept it: it then counts nowhere."""
+    effects: dict[str, float] = Field(default_factory=dict)
+    """Dimension -> how much its score would rise without this mark."""
+
+
+class ContentHint(Model):
+    """A remark on the content that needs no model: a hint, found by words, and no score."""
+
+    id: str
+    label: str
+    found: bool
+    text: str
+    quotes: tuple[Quote, ...] = ()
+
+
+class Content(Model):
+    """Whether and how the content was judged. `reason` says why it was not."""
+
+    state: Literal["judged", "pending", "not_judged"]
+    reason: str = ""
+    rubric: str = ""
+    rubric_title: str = ""
+    rubric_source: str = ""
+    provider: str = ""
+    model: str = ""
+    prompt_version: int | None = None
+    spread: Share | None = None
+    hints: tuple[ContentHint, ...] = ()
+
+
+class Baseline(Model):
+    """What the warm-up told of this speaker, room and microphone; None where it could not be."""
+
+    seconds: float
+    level: float | None = None
+    """Mean level of the speech in dB relative to full scale."""
+    noise: float | None = None
+    """Signal-to-noise ratio in dB."""
+    speech_rate: float | None = None
+    median_pitch: float | None = None
+    """Hz: a reference for semitones, never shown as a skill."""
+    level_change: float | None = None
+    """Level of the exercise minus that of the warm-up, in dB."""
+
+
+class Change(Model):
+    """One raw measure before and after. `margin` is what a change must exceed to be more than
+    measurement error: 1.28 sqrt(SE1^2 + SE2^2)."""
+
+    measure: str
+    label: str
+    unit: str
+    before: float
+    after: float
+    margin: float
+    verdict: Literal["better", "worse", "same", "changed"]
+    """`changed`: beyond the error, with no good or bad direction."""
+    sentence: str
+
+
+class Comparison(Model):
+    """This take beside another one of the same learner."""
+
+    session: str
+    started_at: float
+    title: str
+    changes: tuple[Change, ...]
+    sentence: str
+
+
+class Goal(Model):
+    """What the learner works on, as an if-then plan."""
+
+    measure: str
+    label: str
+    plan: str
+    """« Si je cherche un mot, alors je me tais une seconde. »"""
+    held: bool | None = None
+    """Whether this session held it; None when it could not be told, or is for next time."""
+    sentence: str = ""
+
+
+class Appointment(Model):
+    """When to come back: days from this session, as POSIX times of the first and last moment."""
+
+    first: float
+    last: float
+    days: tuple[int, int]
+    sentence: str
 
 
 class Remark(Model):
@@ -103,6 +251,18 @@ class Feedback(Model):
     strengths: tuple[Remark, ...] = ()
     priority: Remark | None = None
     drill: Drill | None = None
+    rewrite: "Rewrite | None" = None
+    """A better version of one of the learner's own sentences, where a model is there."""
+
+
+class Rewrite(Model):
+    """One of the learner's sentences, and how it could have been said."""
+
+    before: str
+    after: str
+    turn: int
+    start: float | None = None
+    end: float | None = None
 
 
 class Curve(Model):
@@ -140,6 +300,7 @@ class ReportTurn(Model):
     interrupted: bool = False
     response: float | None = None
     """Seconds between the end of the other's speech and this turn's first sound."""
+    phase: Phase = "exercise"
     pauses: tuple[Pause, ...] = ()
     speech: tuple[tuple[float, float], ...] = ()
 
@@ -197,7 +358,27 @@ class Report(Model):
     word_count: int
     quality: Quality
     feedback: Feedback
+    profile: Profile = "native"
+    purpose: Purpose = "exercise"
+    of: str = ""
+    exam: bool = False
+    overall: Overall | None = None
     dimensions: tuple[DimensionScore, ...]
+    content: Content = Content(state="not_judged")
+    marks: tuple[Mark, ...] = ()
+    baseline: Baseline | None = None
+    goal: Goal | None = None
+    """The goal of this session."""
+    proposal: Goal | None = None
+    """The goal proposed for the next one."""
+    comparison: Comparison | None = None
+    """With the last take of the same exercise, or with the take that a retry or drill is of."""
+    appointment: Appointment | None = None
+    weakest_turn: int | None = None
+    """The learner's turn that is worth trying again."""
+    worked: str = ""
+    """What the learner said went well before they saw this."""
+    plan: str = ""
     passing_score: Share
     measures: tuple[Measure, ...]
     turns: tuple[ReportTurn, ...]

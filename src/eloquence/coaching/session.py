@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 from pydantic import Field
 
 from eloquence.coaching.character import Language, Model
+from eloquence.coaching.judgement import Judgement
 from eloquence.delivery.sound import Sound
 from eloquence.delivery.words import Word
 
@@ -18,6 +19,15 @@ Speaker = Literal["learner", "character"]
 Status = Literal["complete", "interrupted", "failed"]
 """How a session ended. `complete`: by the learner, the script or the clock. `interrupted`: the
 connection or the process ended it. `failed`: a stage or the machine did."""
+
+
+Profile = Literal["native", "learner", "speech_difference", "child"]
+"""Whose norms apply. `learner`: wider bands for somebody who learns the language.
+`speech_difference`: no time, pitch or filler scores. `child`: measures only, no bands."""
+Purpose = Literal["exercise", "drill", "retry"]
+"""What a session is for: a whole exercise, one drill, or one answer tried again."""
+Phase = Literal["warm_up", "exercise"]
+"""`warm_up` turns give the speaker's own baseline and are never scored."""
 
 
 class Latency(Model):
@@ -51,6 +61,7 @@ class Turn(Model):
     text: str = ""
     words: tuple[Word, ...] | None = None
     interrupted: bool = False
+    phase: Phase = "exercise"
     latency: Latency = Latency()
     sound: Sound | None = None
 
@@ -69,6 +80,30 @@ class Session(Model):
     keep_audio: bool = False
     source: Literal["conversation", "recording"] = "conversation"
     title: str = ""
+    profile: Profile = "native"
+    purpose: Purpose = "exercise"
+    of: str = ""
+    """The session that a drill or a retry belongs to."""
+    drill: str = ""
+    """The id of the drill."""
+    retried: int | None = None
+    """The index, in that other session, of the learner's turn that is tried again."""
+    goal: str = ""
+    """The measure that the learner chose to work on."""
+    exam: bool = False
+    """No hints, no second chances."""
+
+
+class Annotations(Model):
+    """What the learner added to a session afterwards.
+
+    `dismissed` holds the ids of the marks that the learner does not accept; `worked` is what they
+    said went well before they saw the report, `plan` what they will try next.
+    """
+
+    dismissed: frozenset[str] = frozenset()
+    worked: str = Field("", max_length=2000)
+    plan: str = Field("", max_length=500)
 
 
 class SessionEnd(Model):
@@ -88,6 +123,8 @@ class StoredSession(Model):
     end: SessionEnd | None = None
     audio: tuple[str, ...] = ()
     """Names of the kept recordings: `learner`, `mix`."""
+    annotations: Annotations = Annotations()
+    judgement: Judgement | None = None
 
 
 class SessionStore(Protocol):

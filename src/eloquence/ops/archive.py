@@ -19,7 +19,7 @@ async def export(settings: Settings, session_id: str, folder: Path) -> list[Path
     session is no longer there)."""
     async with bootstrap.opened(settings) as eloquence:
         stored = await eloquence.store.get(session_id)
-        report = await eloquence.report(session_id)
+        report = await eloquence.reports.report(session_id)
     return await asyncio.to_thread(_written, settings.recordings, stored, report, folder)
 
 

@@ -111,14 +111,14 @@ def _listed(eloquence: Eloquence, stored: StoredSession) -> dict[str, Any]:
 @router.get("/sessions/{session_id}/report")
 async def report(request: Request, session_id: str) -> Response:
     """The report as JSON (`eloquence.coaching.report.Report`)."""
-    made = await _eloquence(request).report(session_id)
+    made = await _eloquence(request).reports.report(session_id)
     return Response(made.model_dump_json(), media_type="application/json")
 
 
 @router.get("/sessions/{session_id}/report.html", response_class=HTMLResponse)
 async def report_html(request: Request, session_id: str) -> HTMLResponse:
     """The report as one file that works offline."""
-    return HTMLResponse(await _eloquence(request).report_html(session_id))
+    return HTMLResponse(await _eloquence(request).reports.html(session_id))
 
 
 @router.get("/sessions/{session_id}/audio/{name}")

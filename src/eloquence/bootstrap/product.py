@@ -1,4 +1,4 @@
-"""The composition root: the one place that wires the rooms together."""
+"""One process of the product, and the conversations that it holds."""
 
 import asyncio
 import gc
@@ -8,19 +8,16 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eloquence import registry
-from eloquence.coaching.assessment import assess
-from eloquence.coaching.character import Language
-from eloquence.coaching.report import Report
+from eloquence.bootstrap.reports import Reports
+from eloquence.bootstrap.stages import BY_EAR, choices, status
 from eloquence.coaching.session import Session, SessionEnd
-from eloquence.config import Settings, surroundings
+from eloquence.config import Settings
 from eloquence.delivery import sound
 from eloquence.errors import (
     AgentCreationError,
@@ -30,9 +27,9 @@ from eloquence.errors import (
     DependencyNotFoundError,
     EloquenceError,
 )
-from eloquence.protocol import INPUT_RATE, Ended, Failure, Hello, StageStatus
-from eloquence.registry import STAGES, Choice, Stage
-from eloquence.storage import content, export, recordings
+from eloquence.protocol import INPUT_RATE, Ended, Failure, Hello
+from eloquence.registry import Stage
+from eloquence.storage import content
 from eloquence.storage.recordings import Recorder
 from eloquence.storage.sessions import SqlSessionStore, open_store
 
@@ -42,66 +39,6 @@ if TYPE_CHECKING:
     from eloquence.transports.websocket import Socket
 
 log = logging.getLogger("eloquence")
-
-AUTOMATIC: Mapping[Stage, tuple[str, ...]] = {
-    "stt": ("vosk", "none"),
-    "llm": ("script",),
-    "tts": ("piper", "espeak"),
-}
-"""What `auto` tries, best first. All of it stays on this machine."""
-
-BY_EAR = "none"
-"""The recogniser that knows no words; a language model has nothing to read then."""
-
-
-def choose(settings: Settings, stage: Stage, language: Language) -> Choice:
-    """Which provider the settings give a stage. Raises ProviderNotFoundError,
-    DependencyNotFoundError, ConfigurationError."""
-    wanted = settings.stage(stage)
-    return registry.choose(
-        stage,
-        wanted.provider,
-        wanted.options,
-        language,
-        AUTOMATIC[stage],
-        defaults={"models": settings.models},
-        environment=surroundings(),
-    )
-
-
-def choices(settings: Settings, language: Language) -> dict[Stage, Choice]:
-    """Which provider serves each stage for a language. Never replaces a named one; by ear the
-    offline coach conducts, since a language model would have nothing to read."""
-    chosen = {stage: choose(settings, stage, language) for stage in STAGES}
-    if chosen["stt"].provider.name == BY_EAR:
-        chosen["llm"] = conductor(chosen["llm"], language)
-    return chosen
-
-
-def conductor(chosen: Choice, language: Language) -> Choice:
-    """Who conducts by ear: the offline coach, saying so when somebody else was chosen."""
-    if chosen.provider.name == "script":
-        return chosen
-    script = registry.choose("llm", "script", {}, language, AUTOMATIC["llm"])
-    readiness = replace(
-        script.readiness,
-        detail=f"The offline coach conducts: without a recogniser the chosen "
-        f"{chosen.provider.name} would have nothing to read.",
-        mend="eloquence models list: a recogniser lets the chosen model answer.",
-    )
-    return replace(script, readiness=readiness)
-
-
-def status(choice: Choice) -> StageStatus:
-    """A choice as the page shows it."""
-    ready = choice.readiness
-    return StageStatus(
-        provider=choice.provider.name,
-        detail=ready.detail,
-        mend=ready.mend,
-        model=ready.model,
-        leaves_machine=ready.leaves_machine,
-    )
 
 
 class Eloquence:
@@ -120,6 +57,7 @@ class Eloquence:
         self.store = store
         self.resources = resources
         self._analyst = analyst
+        self.reports = Reports(settings, library, store, resources, analyst)
         self._warming: asyncio.Future[None] | None = None
         self.stopping = False
         """Set when the process is being stopped."""
@@ -264,33 +202,6 @@ class Eloquence:
                 )
                 end = await Conversation(plan, transport, self.store).run()
             return session.id, end
-
-    async def report(self, session_id: str) -> Report:
-        """The report of a stored session, made from its log. Raises SessionNotFoundError."""
-        stored = await self.store.get(session_id)
-        language = stored.session.language
-        exercise = self.library.exercise(stored.session.exercise, language)
-        return await asyncio.get_running_loop().run_in_executor(
-            self._analyst,
-            partial(
-                assess,
-                stored,
-                exercise,
-                self.library.character(stored.session.character, language),
-                self.library.norms(language),
-                self.library.lexicon(language),
-                self.library.phrases(language),
-            ),
-        )
-
-    async def report_html(self, session_id: str) -> str:
-        """The report as one file that works offline. Raises SessionNotFoundError."""
-        report = await self.report(session_id)
-        audio = None
-        if "mix" in report.audio:
-            path = recordings.path(self.settings.recordings, session_id, "mix")
-            audio = await asyncio.to_thread(path.read_bytes)
-        return export.report_html(report, export.web_folder(), audio)
 
     async def warm(self) -> None:
         """Loads the engine and its models, once; whoever comes meanwhile waits for it.
