@@ -32,10 +32,16 @@ export interface Hello {
   profile?: "native" | "learner" | "speech_difference" | "child";
   warm_up?: boolean;
   exam?: boolean;
+  hints?: boolean;
   goal?: string;
   of?: string;
   drill?: string;
   retry?: number | null;
+}
+
+/** Asks for a hint (the « Aide » button). It is said aloud as well as shown. */
+export interface Help {
+  type: "help";
 }
 
 /** Stops the character at once (the Esc key). */
@@ -82,6 +88,16 @@ export interface Press {
 /** The learner has finished talking: push-to-talk, or « J’ai fini » at any time. */
 export interface Release {
   type: "release";
+}
+
+/** Asks the character to say its last line again. */
+export interface Repeat {
+  type: "repeat";
+}
+
+/** Goes back to the first question of the exercise. What was said until here stays stored. */
+export interface Restart {
+  type: "restart";
 }
 
 export interface Resume {
@@ -137,11 +153,40 @@ export interface Hearing {
   on: boolean;
 }
 
+/** A few words of help. `spoken`: the character also says them, because they were asked for. */
+export interface Hint {
+  type: "hint";
+  text: string;
+  about: string;
+  spoken: boolean;
+}
+
+/** The partner has become more demanding, or less: 1 (warm) to 4 (hostile). */
+export interface LevelChanged {
+  type: "level";
+  level: number;
+  highest: number;
+}
+
+/** Something that a drill watches for was just heard: a gentle tone, no interruption. */
+export interface Mark {
+  type: "mark";
+  kind: "forbidden_word";
+  text: string;
+  count: number;
+}
+
 /** Something the learner should know; the conversation goes on. */
 export interface Notice {
   type: "notice";
   code: string;
   message: string;
+}
+
+/** The warm-up is over: what follows is scored, and its time starts now. */
+export interface PhaseChanged {
+  type: "phase";
+  phase: "warm_up" | "exercise";
 }
 
 /** Drop the sound now and answer `playback_cleared`. */
@@ -171,6 +216,13 @@ export interface Ready {
   patience: number;
   by_ear: boolean;
   stages: Record<string, StageStatus>;
+  purpose: "exercise" | "drill" | "retry";
+  task: string;
+  phase: "warm_up" | "exercise";
+  level: number | null;
+  exam: boolean;
+  hints: boolean;
+  goal: string;
 }
 
 /** All sound of the segment has been sent; `duration` is its length in seconds. */
@@ -219,6 +271,9 @@ export type ClientMessage =
   | SetPatience
   | Say
   | Interrupt
+  | Help
+  | Repeat
+  | Restart
   | Pause
   | Resume
   | End;
@@ -226,6 +281,10 @@ export type ClientMessage =
 export type ServerMessage =
   | Ready
   | StateChanged
+  | PhaseChanged
+  | LevelChanged
+  | Hint
+  | Mark
   | Hearing
   | SegmentStart
   | SegmentEnd

@@ -24,6 +24,8 @@ SEGMENT_HEADER = 4
 MAX_FRAME_BYTES = 65_536
 
 State = Literal["listening", "thinking", "speaking", "paused"]
+Phase = Literal["warm_up", "exercise"]
+Purpose = Literal["exercise", "drill", "retry"]
 
 
 class Message(BaseModel):
@@ -51,7 +53,10 @@ class Hello(Message):
     warm_up: bool = False
     """Begin with an easy question that is not scored and gives the speaker's own baseline."""
     exam: bool = False
-    """No hints."""
+    """No hints, no encouragement, and the partner never becomes easier."""
+    hints: bool = True
+    """Whether a hint is offered to a learner who is blocked. One that is asked for is always
+    given, except in an exam."""
     goal: str = Field("", max_length=64)
     """The measure that the learner works on."""
     of: str = Field("", max_length=64)
@@ -126,6 +131,24 @@ class Interrupt(Message):
     type: Literal["interrupt"] = "interrupt"
 
 
+class Help(Message):
+    """Asks for a hint (the « Aide » button). It is said aloud as well as shown."""
+
+    type: Literal["help"] = "help"
+
+
+class Repeat(Message):
+    """Asks the character to say its last line again."""
+
+    type: Literal["repeat"] = "repeat"
+
+
+class Restart(Message):
+    """Goes back to the first question of the exercise. What was said until here stays stored."""
+
+    type: Literal["restart"] = "restart"
+
+
 class Pause(Message):
     """Suspends the conversation: nothing is heard or said until `resume`."""
 
@@ -154,6 +177,9 @@ ClientMessage = (
     | SetPatience
     | Say
     | Interrupt
+    | Help
+    | Repeat
+    | Restart
     | Pause
     | Resume
     | End
@@ -180,16 +206,68 @@ class Ready(Message):
     session: str
     character: str
     title: str
+    """Of the exercise or the drill."""
     duration: float
-    """Planned length in seconds."""
+    """Planned length in seconds, without the warm-up."""
     patience: float
     by_ear: bool
     stages: dict[str, StageStatus]
+    purpose: Purpose = "exercise"
+    task: str = ""
+    """What is asked, to be shown all along: a drill's instructions, or the question that is
+    tried again. Empty for a whole exercise."""
+    phase: Phase = "exercise"
+    """What it begins with. The exercise's time runs from `phase: exercise`."""
+    level: int | None = None
+    """The level it begins at; None where the scene has no levels."""
+    exam: bool = False
+    """No hints, no encouragement, and the level never goes down."""
+    hints: bool = False
+    """Whether a hint may come unasked."""
+    goal: str = ""
+    """The measure that the learner works on."""
 
 
 class StateChanged(Message):
     type: Literal["state"] = "state"
     state: State
+
+
+class PhaseChanged(Message):
+    """The warm-up is over: what follows is scored, and its time starts now."""
+
+    type: Literal["phase"] = "phase"
+    phase: Phase
+
+
+class LevelChanged(Message):
+    """The partner has become more demanding, or less: 1 (warm) to 4 (hostile)."""
+
+    type: Literal["level"] = "level"
+    level: int = Field(ge=1, le=4)
+    highest: int = 4
+    """The highest level of this scene."""
+
+
+class Hint(Message):
+    """A few words of help. `spoken`: the character also says them, because they were asked for."""
+
+    type: Literal["hint"] = "hint"
+    text: str
+    about: str
+    """What it is about: a measure, a part of an answer (`situation`, `result`…), or `start`."""
+    spoken: bool = False
+
+
+class Mark(Message):
+    """Something that a drill watches for was just heard: a gentle tone, no interruption."""
+
+    type: Literal["mark"] = "mark"
+    kind: Literal["forbidden_word"]
+    text: str
+    """The word that the drill forbids."""
+    count: int = Field(ge=1)
+    """How often it was heard so far."""
 
 
 class Hearing(Message):
@@ -257,7 +335,11 @@ class Notice(Message):
 
     type: Literal["notice"] = "notice"
     code: str
+    """Stable: `storage_failed`; a stage and a cause, as `stt_timeout`; after the warm-up
+    `microphone_noisy`, `microphone_clipping`, `microphone_quiet`; `no_hint`; `too_fast` when
+    messages come faster than they are taken."""
     message: str
+    """For the learner. Advice on the microphone is in the language of the conversation."""
 
 
 class Failure(Message):
@@ -282,6 +364,10 @@ class Ended(Message):
 ServerMessage = (
     Ready
     | StateChanged
+    | PhaseChanged
+    | LevelChanged
+    | Hint
+    | Mark
     | Hearing
     | SegmentStart
     | SegmentEnd

@@ -62,6 +62,8 @@ class Turn(Model):
     words: tuple[Word, ...] | None = None
     interrupted: bool = False
     phase: Phase = "exercise"
+    level: int | None = None
+    """How demanding the partner was, 1..4; None where the scene has no levels."""
     latency: Latency = Latency()
     sound: Sound | None = None
 
