@@ -39,8 +39,9 @@ def test_a_stale_file_is_named(
     assert generator.main(["--check"]) == 0
 
 
-def test_the_sample_report_is_a_report() -> None:
-    text = (ROOT / "tests/web/report.json").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", ["report", "report-by-ear"])
+def test_a_sample_report_is_a_report(name: str) -> None:
+    text = (ROOT / f"tests/web/{name}.json").read_text(encoding="utf-8")
     assert json.loads(Report.model_validate_json(text).model_dump_json()) == json.loads(text)
 
 
