@@ -154,13 +154,9 @@ class Recorded:
     @classmethod
     async def read(cls, path: Path) -> "Recorded":
         """Raises RecordingError when the file cannot be read as sound."""
-        import numpy as np
-
         from eloquence.storage.decoding import decode
 
-        decoded = await decode(path)
-        samples = np.clip(decoded.samples, -1, 1)
-        return cls((samples * 32767).astype("<i2").tobytes())
+        return cls((await decode(path)).samples.astype("<i2").tobytes())
 
     def __enter__(self) -> "Recorded":
         return self

@@ -11,10 +11,26 @@ TRAIL = 3
 """Syllables at the end of a phrase whose level is compared with the whole phrase."""
 
 
+def speech_level(sound: Sound) -> float | None:
+    """Mean level of the stretches of speech in dB relative to full scale: that of their mean
+    power, so that short gaps between words hardly count. None without speech.
+
+    A level alone measures the microphone: only the difference from the same person's level on the
+    same device, in the same session, says something (the warm-up; about ±3 dB is usual).
+    """
+    frames = [
+        level
+        for start, end in sound.speech
+        for level in sound.intensity[_frame(sound, start) : _frame(sound, end) + 1]
+    ]
+    if not frames:
+        return None
+    return float(10 * np.log10(np.mean(10 ** (np.array(frames) / 10))))
+
+
 def peak_levels(sound: Sound) -> NDArray[np.float64]:
     """Level in dB at each syllable nucleus."""
-    last = len(sound.intensity) - 1
-    frames = [min(last, max(0, round((time - sound.start) / HOP))) for time in sound.nuclei]
+    frames = [_frame(sound, time) for time in sound.nuclei]
     return np.array([sound.intensity[frame] for frame in frames], dtype=float)
 
 
@@ -37,3 +53,7 @@ def trail_offs(sound: Sound) -> list[tuple[float, float, float]]:
         drop = float(levels[last].mean() - levels[inside].mean())
         found.append((float(times[last[0]]), end, drop))
     return found
+
+
+def _frame(sound: Sound, time: float) -> int:
+    return min(len(sound.intensity) - 1, max(0, round((time - sound.start) / HOP)))

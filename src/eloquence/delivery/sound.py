@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict
 if TYPE_CHECKING:
     from swift_f0.core import SwiftF0
 
+Samples = NDArray[np.float32] | NDArray[np.int16]
+
 HOP = 0.016
 """Seconds between two frames of `pitch` and `intensity`."""
 
@@ -59,18 +61,23 @@ class Sound(BaseModel):
     """Speech level over noise floor in decibels; None when there is no speech or no silence."""
     clipping: float
     """Share of samples at full scale, 0..1."""
+    hesitations: tuple[tuple[float, float, float], ...] = ()
+    """Stretches that sound like *euh*, *uh* or *um*, each (start, end, confidence 0..1), whatever
+    the words are; see `delivery.fillers`."""
 
 
-def measure(samples: NDArray[np.float32], sample_rate: int, *, start: float = 0.0) -> Sound:
-    """The measures of mono `samples` in -1..1, at `sample_rate` hertz.
+def measure(samples: Samples, sample_rate: int, *, start: float = 0.0) -> Sound:
+    """The measures of mono `samples` at `sample_rate` hertz: float32 in -1..1, or int16.
 
     `start` is where the first sample lies on the session's clock, in seconds. Any length is
     taken, none included; values that are not finite count as silence. Nothing but `intensity`
     and `clipping` changes with the gain. Safe to call from several threads at once.
+
+    Samples at 16 kHz are looked at a minute at a time, so that an hour costs little memory beyond
+    its own; those at another rate are resampled as a whole first.
     """
     duration = len(samples) / sample_rate
-    clipping = float(np.mean(np.abs(samples) >= 0.999)) if len(samples) else 0.0
-    wave = _at_working_rate(np.asarray(samples, dtype=np.float32), sample_rate)
+    wave = _at_working_rate(samples, sample_rate)
     full, band, sonority = _levels(wave)
     pitch = np.full(len(full), np.nan)
     speech: list[tuple[int, int]] = []
@@ -81,14 +88,14 @@ def measure(samples: NDArray[np.float32], sample_rate: int, *, start: float = 0.
     if len(full) and band.max() > FLOOR + 10:
         loudest = float(np.quantile(band, 0.99))
         relative = np.maximum(band - loudest, 2 * _QUIET_ROOM)
-        loud = wave * np.float32(_WORKING_PEAK * 10 ** (-loudest / 20))
-        pitch = _voiced_pitch(loud, _WIDEST, len(full))
+        gain = _WORKING_PEAK * 10 ** (-loudest / 20)
+        pitch = _voiced_pitch(wave, gain, len(full))
         voiced = ~np.isnan(pitch)
         speech, snr = _speech(relative, voiced=voiced)
         inside = np.zeros(len(full), dtype=bool)
         for first, last in speech:
             inside[first : last + 1] = True
-        pitch = _in_own_range(np.where(inside, pitch, np.nan), loud)
+        pitch = _in_own_range(np.where(inside, pitch, np.nan), wave, gain)
         sonority = sonority - np.quantile(sonority[inside], 0.9) if inside.any() else sonority
         nuclei = _nuclei(sonority, voiced=voiced, inside=inside)
     return Sound(
@@ -102,23 +109,42 @@ def measure(samples: NDArray[np.float32], sample_rate: int, *, start: float = 0.
         ),
         nuclei=tuple(round(start + frame * HOP, 3) for frame in nuclei),
         snr=None if snr is None else round(snr, 1),
-        clipping=clipping,
+        clipping=_clipping(samples),
     )
 
 
-def _at_working_rate(samples: NDArray[np.float32], sample_rate: int) -> NDArray[np.float32]:
-    finite = np.isfinite(samples)
-    if not finite.all():
-        samples = np.where(finite, samples, np.float32(0))
+def as_float(samples: Samples) -> NDArray[np.float32]:
+    """The samples as float32 in -1..1; int16 is divided by 32768."""
+    if samples.dtype == np.int16:
+        return samples.astype(np.float32) / np.float32(32768)
+    return samples.astype(np.float32, copy=False)
+
+
+def _clipping(samples: Samples) -> float:
+    size = _BLOCK * _STEP
+    full = sum(
+        int(np.count_nonzero(np.abs(as_float(samples[first : first + size])) >= 0.999))
+        for first in range(0, len(samples), size)
+    )
+    return full / len(samples) if len(samples) else 0.0
+
+
+def _at_working_rate(samples: Samples, sample_rate: int) -> Samples:
     if sample_rate == _RATE or not len(samples):
         return samples
     import soxr
 
-    resampled: NDArray[np.float32] = soxr.resample(samples, sample_rate, _RATE)
+    resampled: NDArray[np.float32] = soxr.resample(_finite(samples), sample_rate, _RATE)
     return resampled
 
 
-def _levels(wave: NDArray[np.float32]) -> list[NDArray[np.float64]]:
+def _finite(samples: Samples) -> NDArray[np.float32]:
+    wave = as_float(samples)
+    finite = np.isfinite(wave)
+    return wave if finite.all() else np.where(finite, wave, np.float32(0))
+
+
+def _levels(wave: Samples) -> list[NDArray[np.float64]]:
     """Level in dB per frame: of the full band, of the band of speech, of the band of sonority.
 
     Frame `i` is a Hann window of 32 ms centred on sample `i * 256`: mean square of the signal
@@ -141,13 +167,13 @@ def _levels(wave: NDArray[np.float32]) -> list[NDArray[np.float64]]:
     ]
 
 
-def _frames(wave: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+def _frames(wave: Samples) -> Iterator[NDArray[np.float32]]:
     count = len(wave) // _STEP + 1 if len(wave) else 0
     half = _WINDOW // 2
     for first in range(0, count, _BLOCK):
         last = min(first + _BLOCK, count)
         begin, end = first * _STEP - half, (last - 1) * _STEP + half
-        piece = wave[max(begin, 0) : min(end, len(wave))]
+        piece = _finite(wave[max(begin, 0) : min(end, len(wave))])
         piece = np.pad(piece, (max(-begin, 0), max(end - len(wave), 0)))
         yield np.lib.stride_tricks.sliding_window_view(piece, _WINDOW)[::_STEP]
 
@@ -163,7 +189,7 @@ def _detector() -> "SwiftF0":
     return SwiftF0(threads=1, spin=False)
 
 
-def _in_own_range(pitch: NDArray[np.float64], wave: NDArray[np.float32]) -> NDArray[np.float64]:
+def _in_own_range(pitch: NDArray[np.float64], wave: Samples, gain: float) -> NDArray[np.float64]:
     """Pitch found again in the speaker's own range (De Looze & Hirst 2008).
 
     The range goes from 0.75 times the lower quartile of a first pass to 1.5 times the upper one,
@@ -176,13 +202,9 @@ def _in_own_range(pitch: NDArray[np.float64], wave: NDArray[np.float32]) -> NDAr
         low, high = np.quantile(voiced, (0.25, 0.75))
         own = (max(_WIDEST[0], 0.75 * low), min(_WIDEST[1], 1.5 * high))
         for first, last in _stray(pitch, own):
-            begin = max(0, first - _CONTEXT)
-            piece = wave[begin * _STEP : (last + 1 + _CONTEXT) * _STEP]
-            again = _detector().detect(piece, _RATE, *own)
-            found = _voiced_only(again.pitch_hz, again.confidence)[first - begin :]
-            count = min(last + 1 - first, len(found))
-            stretch = pitch[first : first + count]
-            pitch[first : first + count] = np.where(np.isnan(stretch), np.nan, found[:count])
+            stretch = pitch[first : last + 1]
+            again = _detected(wave, gain, own, first, last + 1)
+            pitch[first : last + 1] = np.where(np.isnan(stretch), np.nan, again)
         voiced = pitch[~np.isnan(pitch)]
     if not len(voiced):
         return pitch
@@ -201,23 +223,33 @@ def _stray(pitch: NDArray[np.float64], own: tuple[float, float]) -> list[tuple[i
     return stretches
 
 
-def _voiced_only(
-    pitch: NDArray[np.float64], confidence: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    return np.where(confidence >= _VOICED, pitch, np.nan)
-
-
-def _voiced_pitch(
-    wave: NDArray[np.float32], limits: tuple[float, float], frames: int
-) -> NDArray[np.float64]:
+def _voiced_pitch(wave: Samples, gain: float, frames: int) -> NDArray[np.float64]:
     """Pitch in hertz per frame, NaN where unvoiced or voiced for less than 48 ms."""
-    result = _detector().detect(wave, _RATE, *limits)
-    pitch = np.full(frames, np.nan)
-    count = min(frames, len(result.pitch_hz))
-    pitch[:count] = _voiced_only(result.pitch_hz[:count], result.confidence[:count])
+    blocks = [
+        _detected(wave, gain, _WIDEST, first, min(first + _BLOCK, frames))
+        for first in range(0, frames, _BLOCK)
+    ]
+    pitch = np.concatenate(blocks)
     for first, last in _runs(~np.isnan(pitch)):
         if last - first + 1 < _SHORTEST_VOICING:
             pitch[first : last + 1] = np.nan
+    return pitch
+
+
+def _detected(
+    wave: Samples, gain: float, limits: tuple[float, float], first: int, last: int
+) -> NDArray[np.float64]:
+    """Pitch in hertz of the frames `first` to before `last`, NaN where unvoiced, as the model
+    finds it in the whole `wave` times `gain`."""
+    pitch = np.full(last - first, np.nan)
+    begin = max(0, first - _CONTEXT)
+    piece = _finite(wave[begin * _STEP : (last + _CONTEXT) * _STEP])
+    if not len(piece):
+        return pitch
+    result = _detector().detect(piece * np.float32(gain), _RATE, *limits)
+    found = np.where(result.confidence >= _VOICED, result.pitch_hz, np.nan)
+    found = found[first - begin : last - begin]
+    pitch[: len(found)] = found
     return pitch
 
 

@@ -21,7 +21,7 @@ from eloquence.coaching.character import Language
 from eloquence.coaching.exercise import Exercise
 from eloquence.coaching.session import Session, SessionEnd, StoredSession, Turn
 from eloquence.config import Settings
-from eloquence.delivery.sound import Sound, measure
+from eloquence.delivery.sound import Samples, Sound, as_float, measure
 from eloquence.delivery.words import Word
 from eloquence.errors import DependencyNotFoundError
 from eloquence.storage import content
@@ -42,7 +42,6 @@ LONGEST_SENTENCE = 25.0
 _FRAME = 0.02
 _SHORTEST = 0.06
 
-Samples = NDArray[np.float32]
 Span = tuple[float, float]
 Progress = Callable[[Literal["read", "listen"], float], None]
 """Is told the share that is done, 0..1, of reading the file and then of listening to it."""
@@ -148,7 +147,7 @@ async def recorded_session(
         tell("listen", end / duration)
     tell("listen", 1.0)
     session = Session(
-        id=f"recording-{hashlib.sha256(samples.tobytes()).hexdigest()[:16]}",
+        id=f"recording-{hashlib.sha256(samples.data).hexdigest()[:16]}",
         exercise=exercise.id,
         scenario=exercise.scenario().id,
         character=exercise.character,
@@ -172,8 +171,7 @@ def turn_spans(samples: Samples) -> list[Span]:
     count = len(samples) // size
     if not count:
         return []
-    power = np.square(samples[: count * size], dtype=np.float64).reshape(count, size).mean(axis=1)
-    level = 10 * np.log10(np.maximum(power, 1e-10))
+    level = 10 * np.log10(np.maximum(_power(samples, count, size), 1e-10))
     floor, loudest = np.quantile(level, (0.1, 0.99))
     if loudest < -80:
         return []
@@ -220,7 +218,7 @@ async def _recognised(
     words: list[Word] | None = []
     for start, end in sentence_spans(sound.speech):
         begin = round(start * RATE)
-        text, timed = await recognise(samples[begin : round(end * RATE)], RATE)
+        text, timed = await recognise(as_float(samples[begin : round(end * RATE)]), RATE)
         if text:
             texts.append(text)
         if timed is None:
@@ -233,6 +231,16 @@ async def _recognised(
 def _later(word: Word, seconds: float) -> Word:
     start, end = round(word.start + seconds, 3), round(word.end + seconds, 3)
     return Word(word.text, start, end, word.confidence)
+
+
+def _power(samples: Samples, count: int, size: int) -> NDArray[np.float64]:
+    """Mean square of each of `count` frames of `size` samples, a minute at a time."""
+    power = np.zeros(count)
+    for first in range(0, count, 3000):
+        last = min(first + 3000, count)
+        piece = as_float(samples[first * size : last * size])
+        power[first:last] = np.square(piece, dtype=np.float64).reshape(-1, size).mean(axis=1)
+    return power
 
 
 def _recorded_at(path: Path) -> float:

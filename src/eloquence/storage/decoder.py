@@ -2,7 +2,7 @@
 
     python -P decoder.py MAX_SECONDS < recording > samples
 
-The recording is this process's standard input. Samples leave as float32, mono, 16 kHz. On standard
+The recording is this process's standard input. Samples leave as int16, mono, 16 kHz. On standard
 error, lines `progress SHARE`; at a failure, a last line `refused CAUSE`. Run by
 `eloquence.storage.decoding`; imports nothing of Eloquence, so that it starts fast.
 """
@@ -72,7 +72,8 @@ def decode(max_seconds: float) -> None:
         mono = np.nan_to_num(block[:read].mean(axis=1), nan=0.0, posinf=1.0, neginf=-1.0)
         last = read < len(block)
         samples = stream.resample_chunk(np.clip(mono, -1, 1), last=last)
-        sys.stdout.buffer.write(samples.astype("<f4").tobytes())
+        whole = np.clip(np.rint(samples * 32768), -32768, 32767)
+        sys.stdout.buffer.write(whole.astype("<i2").tobytes())
         share = min(os.lseek(0, 0, os.SEEK_CUR) / size, 1.0)
         if share >= told + 0.01:
             told = share
