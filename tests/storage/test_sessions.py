@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from eloquence.coaching.session import Latency, Session, SessionEnd, Turn
+from eloquence.coaching.history import Figure, Past
+from eloquence.coaching.judgement import CriterionJudgement, Judgement, Quote
+from eloquence.coaching.session import Annotations, Latency, Session, SessionEnd, Turn
 from eloquence.delivery.sound import Sound
 from eloquence.delivery.words import Word
 from eloquence.errors import SessionNotFoundError, StorageError
@@ -150,6 +152,10 @@ async def test_an_unknown_session_is_told_for_every_call(tmp_path: Path) -> None
             store.delete("absent"),
             store.append("absent", turn(0)),
             store.end("absent", END),
+            store.annotate("absent", ADDED),
+            store.judge("absent", JUDGED),
+            store.remember("absent", past("absent", 0.0)),
+            store.version("absent"),
         ):
             with pytest.raises(SessionNotFoundError, match="absent"):
                 await call
@@ -159,6 +165,138 @@ async def test_an_id_that_could_leave_the_folder_is_refused(tmp_path: Path) -> N
     async with open_store(url(tmp_path), tmp_path) as store:
         with pytest.raises(SessionNotFoundError):
             await store.open(session("../away"))
+
+
+ADDED = Annotations(
+    dismissed=frozenset({"long_pause@41.20", "filled_pause@3.00"}),
+    worked="Le début.",
+    plan="Respirer avant de répondre.",
+)
+JUDGED = Judgement(
+    rubric="job_interview",
+    rubric_version=1,
+    prompt_version=2,
+    provider="openai",
+    model="some-model",
+    made_at=1_700_000_100.0,
+    criteria=(
+        CriterionJudgement(
+            criterion="situation", level=2.0, low=1, high=3, quotes=(Quote(text=CANARY, turn=1),)
+        ),
+    ),
+    spread=0.25,
+)
+
+
+def past(session_id: str, started_at: float) -> Past:
+    return Past(
+        session=session_id,
+        exercise="conversation_libre_marie",
+        language="fr",
+        started_at=started_at,
+        seconds=61.0,
+        words=150,
+        by_ear=False,
+        measures={"speech_rate": Figure(value=4.6, error=0.2)},
+        scores={"fluency": 0.8},
+        priority="speech_rate",
+        drill="metronome",
+    )
+
+
+async def test_what_was_added_to_a_session_comes_back_with_it(tmp_path: Path) -> None:
+    async with open_store(url(tmp_path), tmp_path) as store:
+        await store.open(session())
+        assert (await store.get("s1")).annotations == Annotations()
+        assert (await store.get("s1")).judgement is None
+        await store.end("s1", END)
+        await store.annotate("s1", Annotations(worked="autre chose"))
+        await store.annotate("s1", ADDED)
+        await store.judge("s1", JUDGED)
+    async with open_store(url(tmp_path), tmp_path) as store:
+        stored = await store.get("s1")
+    assert stored.annotations == ADDED
+    assert stored.judgement == JUDGED
+    assert stored.end == END
+
+
+async def test_the_version_changes_with_all_that_a_session_gives_and_with_nothing_else(
+    tmp_path: Path,
+) -> None:
+    bare = turn(1).model_copy(update={"sound": None})
+    measured = turn(1).sound
+    assert measured is not None
+    async with open_store(url(tmp_path), tmp_path / "recordings") as store:
+        await store.open(session())
+        seen = [await store.version("s1")]
+        sound = tmp_path / "recordings" / "s1" / "learner.flac"
+        sound.parent.mkdir(parents=True)
+        for change in (
+            lambda: store.append("s1", bare),
+            lambda: store.attach("s1", 1, measured),
+            lambda: store.end("s1", END),
+            lambda: store.annotate("s1", ADDED),
+            lambda: store.judge("s1", JUDGED),
+            lambda: asyncio.to_thread(soundfile.write, sound, [0.1, 0.2], 16_000),
+        ):
+            await change()
+            seen.append(await store.version("s1"))
+        assert len(set(seen)) == len(seen)
+        await store.remember("s1", past("s1", session().started_at))
+        await store.annotate("s1", ADDED)
+        assert await store.version("s1") == seen[-1]
+
+
+async def test_the_history_holds_the_last_sessions_of_the_language_oldest_first(
+    tmp_path: Path,
+) -> None:
+    async with open_store(url(tmp_path), tmp_path) as store:
+        for number in range(6):
+            name = f"s{number}"
+            opened = session(name, started_at=float(number))
+            if number == 2:
+                opened = opened.model_copy(update={"language": "en"})
+            await store.open(opened)
+            if number != 4:
+                await store.end(name, END)
+            if number != 1:
+                await store.remember(name, past(name, float(number)))
+        assert [one.session for one in await store.history("fr")] == ["s0", "s3", "s5"]
+        assert [one.session for one in await store.history("fr", before=5.0)] == ["s0", "s3"]
+        assert [one.session for one in await store.history("fr", limit=1)] == ["s5"]
+        assert (await store.history("fr"))[0] == past("s0", 0.0)
+        assert await store.unremembered("fr") == ["s1"]
+        assert await store.unremembered("fr", before=1.0) == []
+        assert await store.unremembered("fr", limit=2) == []
+
+
+async def test_a_memory_of_another_version_is_made_again(tmp_path: Path) -> None:
+    async with open_store(url(tmp_path), tmp_path) as store:
+        await store.open(session())
+        await store.end("s1", END)
+        await store.remember("s1", past("s1", session().started_at))
+        with sqlite3.connect(tmp_path / "eloquence.db") as connection:
+            connection.execute("UPDATE sessions SET outcome = '{\"other\": 1}'")
+        connection.close()
+        assert await store.history("fr") == ()
+        assert await store.unremembered("fr") == ["s1"]
+
+
+async def test_deleting_a_session_deletes_what_was_added_and_spares_its_drills(
+    tmp_path: Path,
+) -> None:
+    drill = session("d1").model_copy(update={"purpose": "drill", "of": "s1", "drill": "metronome"})
+    async with open_store(url(tmp_path), tmp_path / "recordings") as store:
+        await store.open(session())
+        await store.end("s1", END)
+        await store.annotate("s1", Annotations(worked=CANARY, plan=CANARY))
+        await store.judge("s1", JUDGED)
+        await store.remember("s1", past("s1", session().started_at))
+        await store.open(drill)
+        await store.delete("s1")
+        assert CANARY.encode() not in every_byte(tmp_path)
+        assert await store.history("fr") == ()
+        assert (await store.get("d1")).session == drill
 
 
 async def test_a_taken_id_is_refused(tmp_path: Path) -> None:
@@ -311,6 +449,72 @@ async def test_the_migrations_make_the_tables_that_the_program_uses(tmp_path: Pa
         context = MigrationContext.configure(connection)
         assert compare_metadata(context, database.metadata) == []
     engine.dispose()
+
+
+def of_version_1(folder: Path) -> None:
+    """A database as the first version left it, with two sessions and their turns."""
+    from alembic import command
+    from alembic.config import Config
+
+    engine = database.connect(database.location(url(folder)))
+    config = Config()
+    config.set_main_option("script_location", str(database.MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    engine.dispose()
+    with sqlite3.connect(folder / "eloquence.db") as raw:
+        for name, language in (("s1", "fr"), ("s2", "en")):
+            kept = session(name).model_copy(update={"language": language})
+            body = kept.model_dump_json(exclude={"profile", "purpose", "of", "drill", "exam"})
+            raw.execute(
+                "INSERT INTO sessions (id, started_at, body, ending) VALUES (?, ?, ?, ?)",
+                (name, kept.started_at, body, END.model_dump_json()),
+            )
+            said = turn(0).model_dump_json(exclude={"sound", "phase"})
+            raw.execute(
+                'INSERT INTO turns (session_id, "index", "end", body) VALUES (?, 0, 1.5, ?)',
+                (name, said),
+            )
+    raw.close()
+
+
+async def test_sessions_of_the_first_version_are_there_after_the_upgrade(tmp_path: Path) -> None:
+    of_version_1(tmp_path)
+    async with open_store(url(tmp_path), tmp_path) as store:
+        stored = await store.get("s1")
+        assert stored.session == session()
+        assert stored.turns == (turn(0).model_copy(update={"sound": None}),)
+        assert stored.end == END
+        assert stored.annotations == Annotations()
+        assert await store.unremembered("fr") == ["s1"]
+        assert await store.unremembered("en") == ["s2"]
+        await store.annotate("s1", ADDED)
+        assert (await store.get("s1")).annotations == ADDED
+
+
+async def test_the_second_step_can_be_taken_back_without_losing_a_turn(tmp_path: Path) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    of_version_1(tmp_path)
+    async with open_store(url(tmp_path), tmp_path) as store:
+        await store.annotate("s1", ADDED)
+    engine = database.connect(database.location(url(tmp_path)))
+    config = Config()
+    config.set_main_option("script_location", str(database.MIGRATIONS))
+    with engine.execution_options(writes=True).begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
+    engine.dispose()
+    with sqlite3.connect(tmp_path / "eloquence.db") as raw:
+        columns = [row[1] for row in raw.execute("PRAGMA table_info(sessions)")]
+        assert columns == ["id", "started_at", "owner", "body", "ending"]
+        assert raw.execute("SELECT count(*) FROM turns").fetchone() == (2,)
+    raw.close()
+    async with open_store(url(tmp_path), tmp_path) as store:
+        assert (await store.get("s1")).session == session()
+        assert (await store.get("s1")).annotations == Annotations()
 
 
 async def test_a_newer_database_is_refused_untouched(tmp_path: Path) -> None:

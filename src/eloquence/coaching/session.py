@@ -8,7 +8,7 @@ itself is kept apart, and only with consent.
 from collections.abc import Sequence
 from typing import Literal, Protocol
 
-from pydantic import Field
+from pydantic import Field, field_serializer
 
 from eloquence.coaching.character import Language, Model
 from eloquence.coaching.judgement import Judgement
@@ -106,6 +106,10 @@ class Annotations(Model):
     dismissed: frozenset[str] = frozenset()
     worked: str = Field("", max_length=2000)
     plan: str = Field("", max_length=500)
+
+    @field_serializer("dismissed", when_used="json")
+    def _in_order(self, dismissed: frozenset[str]) -> list[str]:
+        return sorted(dismissed)
 
 
 class SessionEnd(Model):

@@ -50,6 +50,10 @@ sessions = Table(
     Column("owner", String(64), index=True),  # the process that holds it while it is live
     Column("body", Text, nullable=False),  # Session as JSON
     Column("ending", Text),  # SessionEnd as JSON; null while it is live
+    Column("language", String(8), nullable=False, server_default=""),  # that of the body
+    Column("annotations", Text),  # Annotations as JSON; null until the learner added something
+    Column("judgement", Text),  # Judgement as JSON; null until the content was judged
+    Column("outcome", Text),  # Past as JSON; null until a report was made of it
 )
 
 turns = Table(

@@ -16,12 +16,15 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from sqlalchemy import Engine, Row, Select, delete, func, insert, select, update
 
-from eloquence.coaching.session import Session, SessionEnd, StoredSession, Turn
+from eloquence.coaching.character import Language
+from eloquence.coaching.history import History, Past
+from eloquence.coaching.judgement import Judgement
+from eloquence.coaching.session import Annotations, Session, SessionEnd, StoredSession, Turn
 from eloquence.delivery.sound import Sound
 from eloquence.errors import SessionNotFoundError, StorageError
 from eloquence.storage import recordings as kept_audio
@@ -114,6 +117,36 @@ class SqlSessionStore:
         """Ends a live session. The same end again is harmless, another one a StorageError."""
         await self._off_loop(lambda: self._update_end(session_id, end))
 
+    async def annotate(self, session_id: str, annotations: Annotations) -> None:
+        """Keeps what the learner added, in place of what they had added before."""
+        await self._off_loop(lambda: self._update(session_id, annotations=annotations))
+
+    async def judge(self, session_id: str, judgement: Judgement) -> None:
+        """Keeps how the content was judged, in place of an earlier judgement."""
+        await self._off_loop(lambda: self._update(session_id, judgement=judgement))
+
+    async def remember(self, session_id: str, past: Past) -> None:
+        """Keeps what later sessions need of this one, in place of what was kept before."""
+        await self._off_loop(lambda: self._update(session_id, outcome=past))
+
+    async def history(
+        self, language: Language, *, before: float | None = None, limit: int = 100
+    ) -> History:
+        """What the last `limit` sessions of a language that began before that time left, oldest
+        first; of those only that were remembered."""
+        return await self._off_loop(lambda: self._select_history(language, before, limit))
+
+    async def unremembered(
+        self, language: Language, *, before: float | None = None, limit: int = 100
+    ) -> Sequence[str]:
+        """Which of the last `limit` sessions that `history` looks at ended and left nothing yet,
+        oldest first."""
+        return await self._off_loop(lambda: self._select_unremembered(language, before, limit))
+
+    async def version(self, session_id: str) -> tuple[object, ...]:
+        """A value that differs whenever `get` would give something else; much cheaper."""
+        return await self._off_loop(lambda: self._select_version(session_id))
+
     async def get(self, session_id: str) -> StoredSession:
         return await self._off_loop(lambda: self._select_session(session_id))
 
@@ -172,6 +205,7 @@ class SqlSessionStore:
                     id=session.id,
                     started_at=session.started_at,
                     owner=owner,
+                    language=session.language,
                     body=session.model_dump_json(),
                 )
             )
@@ -234,6 +268,36 @@ class SqlSessionStore:
                 .values(ending=end.model_dump_json(), owner=None)
             )
 
+    def _update(self, session_id: str, **added: Annotations | Judgement | Past) -> None:
+        values = {name: value.model_dump_json() for name, value in added.items()}
+        change = update(sessions).where(sessions.c.id == session_id).values(**values)
+        with failures(), self._writer.begin() as connection:
+            if not connection.execute(change).rowcount:
+                raise _not_found(session_id)
+
+    def _select_history(self, language: Language, before: float | None, limit: int) -> History:
+        with failures(), self._engine.connect() as connection:
+            rows = connection.execute(_recent(language, before, limit)).all()
+        kept = (_past(row) for row in reversed(rows) if row.outcome is not None)
+        return tuple(past for past in kept if past is not None)
+
+    def _select_unremembered(
+        self, language: Language, before: float | None, limit: int
+    ) -> Sequence[str]:
+        with failures(), self._engine.connect() as connection:
+            rows = connection.execute(_recent(language, before, limit)).all()
+        return [row.id for row in reversed(rows) if row.outcome is None or _past(row) is None]
+
+    def _select_version(self, session_id: str) -> tuple[object, ...]:
+        said = select(func.count(), func.count(turns.c.sound))
+        with failures(), self._engine.begin() as connection:
+            found = connection.execute(_session(session_id)).first()
+            if found is None:
+                raise _not_found(session_id)
+            counts = connection.execute(said.where(turns.c.session_id == session_id)).one()
+        names = kept_audio.kept(self._recordings, session_id)
+        return (found.ending, found.annotations, found.judgement, *counts, names)
+
     def _select_session(self, session_id: str) -> StoredSession:
         said = select(turns).where(turns.c.session_id == session_id).order_by(turns.c.index)
         with failures(), self._engine.begin() as connection:
@@ -270,28 +334,47 @@ class SqlSessionStore:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
 
-def _session(session_id: str) -> Select[tuple[str, float, str | None, str, str | None]]:
+def _session(session_id: str) -> Select[Any]:
     return select(sessions).where(sessions.c.id == session_id)
 
 
-def _turn_of(session_id: str, index: int) -> Select[tuple[str, int, float, str, bytes | None]]:
+def _recent(language: Language, before: float | None, limit: int) -> Select[Any]:
+    """The ended sessions of a language, newest first."""
+    ended = select(sessions.c.id, sessions.c.outcome).where(
+        sessions.c.language == language, sessions.c.ending.is_not(None)
+    )
+    if before is not None:
+        ended = ended.where(sessions.c.started_at < before)
+    return ended.order_by(sessions.c.started_at.desc(), sessions.c.id).limit(limit)
+
+
+def _turn_of(session_id: str, index: int) -> Select[Any]:
     return select(turns).where(turns.c.session_id == session_id, turns.c.index == index)
 
 
-def _stored(
-    row: Row[tuple[str, float, str | None, str, str | None]], said: tuple[Turn, ...] = ()
-) -> StoredSession:
+def _stored(row: Row[Any], said: tuple[Turn, ...] = ()) -> StoredSession:
+    added = row.annotations
+    judged = row.judgement
     try:
         return StoredSession(
             session=Session.model_validate_json(row.body),
             turns=said,
             end=None if row.ending is None else SessionEnd.model_validate_json(row.ending),
+            annotations=Annotations() if added is None else Annotations.model_validate_json(added),
+            judgement=None if judged is None else Judgement.model_validate_json(judged),
         )
     except ValidationError:
         raise _unreadable(row.id) from None  # the cause would quote what was said
 
 
-def _turn(row: Row[tuple[str, int, float, str, bytes | None]]) -> Turn:
+def _past(row: Row[Any]) -> Past | None:
+    try:
+        return Past.model_validate_json(row.outcome)
+    except ValidationError:  # of another version: it can be made again from the log
+        return None
+
+
+def _turn(row: Row[Any]) -> Turn:
     try:
         turn = Turn.model_validate_json(row.body)
         return turn.model_copy(update={"sound": _inflated(row.sound)})
