@@ -74,6 +74,9 @@ class JudgedPart(Model):
     quotes: tuple[Quote, ...] = ()
     missing: tuple[str, ...] = ()
     why: str = ""
+    measured: bool = False
+    """Whether it is about how it sounds: its level then follows from the measures, weighs nothing
+    here, and no model was asked."""
     reason: str = ""
     """Why it was not judged, for the learner."""
 
