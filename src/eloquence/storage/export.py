@@ -5,6 +5,7 @@ from pathlib import Path
 
 from eloquence.coaching.report import Report
 from eloquence.errors import ConfigurationError, StorageError
+from eloquence.storage.script import joined
 
 PAGE, STYLE, SCRIPT = "standalone.html", "report.css", "report.js"
 NO_AUDIO = 'data-audio=""'
@@ -39,7 +40,7 @@ def report_html(report: Report, web: Path, audio: bytes | None) -> str:
     parts = {
         "<!--STYLE-->": _read(web, STYLE),
         "<!--DATA-->": data,
-        "<!--SCRIPT-->": _read(web, SCRIPT),
+        "<!--SCRIPT-->": _script(web),
     }
     if audio is not None:
         parts[NO_AUDIO] = f'data-audio="{_data_uri(audio)}"'
@@ -81,11 +82,21 @@ def _data_uri(audio: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(audio).decode()}"
 
 
+def _script(web: Path) -> str:
+    try:
+        return joined(web / "report" / SCRIPT)
+    except OSError as error:
+        raise _missing(error.filename) from error
+
+
 def _read(web: Path, name: str) -> str:
     try:
         return (web / "report" / name).read_text(encoding="utf-8")
     except OSError as error:
-        raise ConfigurationError(
-            f"The page's file report/{name} is missing.",
-            mend="Install Eloquence again, or run: make setup.",
-        ) from error
+        raise _missing(f"report/{name}") from error
+
+
+def _missing(name: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"The page's file {name} is missing.", mend="Install Eloquence again, or run: make setup."
+    )
