@@ -10,9 +10,14 @@ from pathlib import Path
 
 from eloquence.coaching.character import Character, Model
 from eloquence.coaching.exercise import Exercise
+from eloquence.coaching.rubric import Rubric
 
 FOLDER = Path(__file__).resolve().parent.parent / "schemas"
-TYPES: dict[str, type[Model]] = {"character.json": Character, "exercise.json": Exercise}
+TYPES: dict[str, type[Model]] = {
+    "character.json": Character,
+    "exercise.json": Exercise,
+    "rubric.json": Rubric,
+}
 
 
 def schemas() -> dict[str, str]:

@@ -174,6 +174,7 @@ export interface JudgedPart {
   quotes: Array<Quote>;
   missing: Array<string>;
   why: string;
+  measured: boolean;
   reason: string;
 }
 

@@ -1,6 +1,6 @@
 """Rubrics: what the content of an exercise is judged by, as an open file of anchored levels."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -32,6 +32,29 @@ class Criterion(Model):
     is asked."""
 
 
+class Hint(Model):
+    """Something to look for in the words alone, when no model judges: a hint, never a score.
+
+    `phrases`: one of `phrases` was said (case, accents and apostrophes ignored). `figure`: a
+    number was said. `answer`: the learner took up a content word of the other's last question.
+    """
+
+    id: Identifier
+    label: str
+    looks_for: Literal["phrases", "figure", "answer"] = "phrases"
+    phrases: tuple[str, ...] = ()
+    found: str
+    """What the learner reads when it was found."""
+    absent: str
+    """What the learner reads when it was not."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Hint":
+        if (self.looks_for == "phrases") != bool(self.phrases):
+            raise ValueError("phrases are given when, and only when, looks_for is 'phrases'")
+        return self
+
+
 class Rubric(Model):
     """Criteria for one kind of exercise, in one language."""
 
@@ -47,6 +70,8 @@ class Rubric(Model):
     scale_labels: tuple[str, ...] = ()
     """What each level is called on the page; empty for none."""
     criteria: Annotated[tuple[Criterion, ...], Field(min_length=1)]
+    hints: tuple[Hint, ...] = ()
+    """What is offered instead while no model judges."""
 
     @model_validator(mode="after")
     def _consistent(self) -> "Rubric":
@@ -60,7 +85,8 @@ class Rubric(Model):
                     f"{criterion.id}: {len(criterion.levels)} levels for a scale of "
                     f"{len(self.scale)}"
                 )
-        names = [criterion.id for criterion in self.criteria]
-        if len(names) != len(set(names)):
-            raise ValueError("two criteria have the same id")
+        for kind, listed in (("criteria", self.criteria), ("hints", self.hints)):
+            names = [each.id for each in listed]
+            if len(names) != len(set(names)):
+                raise ValueError(f"two {kind} have the same id")
         return self

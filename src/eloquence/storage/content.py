@@ -1,8 +1,9 @@
-"""Exercises and characters, read from YAML: those that ship, and the author's own.
+"""Exercises, characters and rubrics, read from YAML: those that ship, and the author's own.
 
-A folder of content holds `<language>/exercises/*.yaml` and `<language>/characters/*.yaml`. The
-author's file replaces the shipped one of the same id. A wrong file never hides the right ones: it
-is left out, and says why in `Library.problems`, with its line and what to do.
+A folder of content holds `<language>/exercises/*.yaml`, `<language>/characters/*.yaml` and
+`<language>/rubrics/*.yaml`. The author's file replaces the shipped one of the same id. A wrong
+file never hides the right ones: it is left out, and says why in `Library.problems`, with its line
+and what to do.
 """
 
 import difflib
@@ -23,6 +24,7 @@ from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 from eloquence.coaching.character import DEFAULT_CHARACTER, Character, Language
 from eloquence.coaching.exercise import Exercise
 from eloquence.coaching.lines import Lines
+from eloquence.coaching.rubric import Rubric
 from eloquence.errors import ContentError
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ MAX_BYTES = 256 * 1024
 
 _log = logging.getLogger(__name__)
 M = TypeVar("M", bound=BaseModel)
-C = TypeVar("C", Exercise, Character)
+C = TypeVar("C", Exercise, Character, Rubric)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,21 @@ class Library:
         known = self._shelf(language).characters
         return tuple(known[name] for name in sorted(known))
 
+    def rubric(self, rubric_id: str, language: Language) -> Rubric:
+        """The rubric of that id. Raises ContentError, naming the nearest id."""
+        known = self._shelf(language).rubrics
+        if rubric_id not in known:
+            raise ContentError(
+                f"There is no rubric {rubric_id!r} in {language!r}.",
+                mend=_suggestion(rubric_id, sorted(known), "Rubrics"),
+            )
+        return known[rubric_id]
+
+    def rubrics(self, language: Language) -> tuple[Rubric, ...]:
+        """All rubrics of a language, by id."""
+        known = self._shelf(language).rubrics
+        return tuple(known[name] for name in sorted(known))
+
     def norms(self, language: Language) -> "Norms":
         """The bands that scores are read from. Raises ContentError."""
         from eloquence.coaching.norms import Norms
@@ -163,6 +180,7 @@ class Library:
 class _Shelf:
     exercises: dict[str, Exercise] = field(default_factory=dict)
     characters: dict[str, Character] = field(default_factory=dict)
+    rubrics: dict[str, Rubric] = field(default_factory=dict)
     problems: list[ContentError] = field(default_factory=list)
 
 
@@ -227,15 +245,17 @@ def validated(source: Document, model: type[M]) -> M:
 def problems(path: Path, library: Library) -> tuple[ContentError, ...]:
     """Everything wrong in a file or a folder of content, read over `library`.
 
-    A single file is an exercise when it has `scenarios`, a character otherwise. An empty folder is
-    a problem too: the author meant another one.
+    A single file is what its folder says; elsewhere it is an exercise when it has `scenarios`, a
+    rubric when it has `criteria` and none, a character otherwise. An empty folder is a problem too:
+    the author meant another one.
     """
     if path.is_dir():
         if not any(path.glob("*/*/*.yaml")):
             return (
                 ContentError(
                     f"{path}: there is no content in this folder.",
-                    mend="It holds fr/exercises/*.yaml, fr/characters/*.yaml, and the same for en.",
+                    mend="It holds fr/exercises/*.yaml, fr/characters/*.yaml, fr/rubrics/*.yaml, "
+                    "and the same for en.",
                 ),
             )
         others = tuple(each for each in library.folders if each.resolve() != path.resolve())
@@ -246,14 +266,34 @@ def problems(path: Path, library: Library) -> tuple[ContentError, ...]:
         source = document(path)
     except ContentError as error:
         return (error,)
-    model = Exercise if "scenarios" in source.values or _folder(path) == "exercises" else Character
+    model = _kind(source)
     found = list(_faults(source, model))
     if not found and model is Exercise:
         exercise = validated(source, Exercise)
-        known = set(library._shelf(exercise.language).characters)
-        known |= {other.stem for other in path.parent.parent.glob("characters/*.yaml")}
-        found.extend(_stranger(source, exercise, known))
+        shelf = library._shelf(exercise.language)
+        beside = path.parent.parent
+        characters = {other.stem for other in beside.glob("characters/*.yaml")}
+        rubrics = {other.stem for other in beside.glob("rubrics/*.yaml")}
+        found.extend(
+            _strangers(
+                source, exercise, characters | set(shelf.characters), rubrics | set(shelf.rubrics)
+            )
+        )
     return tuple(found)
+
+
+def _kind(source: Document) -> type[Exercise] | type[Rubric] | type[Character]:
+    """What a single file is."""
+    match _folder(source.path):
+        case "exercises":
+            return Exercise
+        case "rubrics":
+            return Rubric
+        case "characters":
+            return Character
+    if "scenarios" in source.values:
+        return Exercise
+    return Rubric if "criteria" in source.values else Character
 
 
 def _shelf(folders: Sequence[Path], language: Language) -> _Shelf:
@@ -261,8 +301,12 @@ def _shelf(folders: Sequence[Path], language: Language) -> _Shelf:
     for folder in folders:
         characters = _read(folder / language / "characters", Character, shelf)
         shelf.characters.update({value.id: value for _, value in characters})
+        rubrics = _read(folder / language / "rubrics", Rubric, shelf)
+        shelf.rubrics.update({value.id: value for _, value in rubrics})
         for source, exercise in _read(folder / language / "exercises", Exercise, shelf):
-            strangers = list(_stranger(source, exercise, set(shelf.characters)))
+            strangers = list(
+                _strangers(source, exercise, set(shelf.characters), set(shelf.rubrics))
+            )
             shelf.problems.extend(strangers)
             if not strangers:
                 shelf.exercises[exercise.id] = exercise
@@ -297,7 +341,9 @@ def _read(folder: Path, model: type[C], shelf: _Shelf) -> list[tuple[Document, C
     return list(found.values())
 
 
-def _faults(source: Document, model: type[Exercise] | type[Character]) -> Iterator[ContentError]:
+def _faults(
+    source: Document, model: type[Exercise] | type[Rubric] | type[Character]
+) -> Iterator[ContentError]:
     """Every fault of one file against its type, and against the language of its folder."""
     folder = source.path.resolve().parent.parent.name
     if folder in LANGUAGES and source.values.get("language", folder) != folder:
@@ -329,14 +375,21 @@ def _causes(model: type[BaseModel], details: Sequence[ErrorDetails]) -> Iterator
             yield detail
 
 
-def _stranger(source: Document, exercise: Exercise, known: set[str]) -> Iterator[ContentError]:
-    if exercise.character not in known:
-        yield _wrong(
-            source.path,
-            source.line(["character"]),
-            f"there is no character {exercise.character!r} in {exercise.language!r}.",
-            _suggestion(exercise.character, sorted(known), "Characters"),
-        )
+def _strangers(
+    source: Document, exercise: Exercise, characters: set[str], rubrics: set[str]
+) -> Iterator[ContentError]:
+    """Who or what the exercise names and nobody knows."""
+    named = [("character", exercise.character, characters, "Characters")]
+    if exercise.rubric is not None:
+        named.append(("rubric", exercise.rubric, rubrics, "Rubrics"))
+    for key, name, known, label in named:
+        if name not in known:
+            yield _wrong(
+                source.path,
+                source.line([key]),
+                f"there is no {key} {name!r} in {exercise.language!r}.",
+                _suggestion(name, sorted(known), label),
+            )
 
 
 def _fault(source: Document, model: type[BaseModel], detail: ErrorDetails) -> ContentError:
@@ -360,7 +413,7 @@ def _fault(source: Document, model: type[BaseModel], detail: ErrorDetails) -> Co
             f"{name} cannot be {given!r}.",
             _suggestion(given, allowed, "Allowed"),
         )
-    if kind == "string_pattern_mismatch" and name.endswith(("id", "character")):
+    if kind == "string_pattern_mismatch" and name.endswith(("id", "character", "rubric")):
         return _wrong(
             source.path,
             line,
