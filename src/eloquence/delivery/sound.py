@@ -25,7 +25,7 @@ FLOOR = -100.0
 _RATE = 16_000
 _STEP = 256
 _WINDOW = 512
-_BLOCK = 4096  # frames: 65 s at a time, so that memory grows with the frames and not the spectra
+_BLOCK = 256  # frames: 4 s at a time, so that the pitch model and the spectra take few megabytes
 _FULL_BAND = slice(2, None)  # from 62 Hz: no offset, no rumble
 _SPEECH_BAND = slice(4, 193)  # 125 Hz to 6 kHz: no mains hum, no hiss
 _SONORITY_BAND = slice(13, 90)  # 400 Hz to 2.8 kHz: what vowels are loud in
@@ -73,7 +73,7 @@ def measure(samples: Samples, sample_rate: int, *, start: float = 0.0) -> Sound:
     taken, none included; values that are not finite count as silence. Nothing but `intensity`
     and `clipping` changes with the gain. Safe to call from several threads at once.
 
-    Samples at 16 kHz are looked at a minute at a time, so that an hour costs little memory beyond
+    Samples at 16 kHz are looked at a few seconds at a time, so that an hour costs little memory beyond
     its own; those at another rate are resampled as a whole first.
     """
     duration = len(samples) / sample_rate
@@ -225,11 +225,7 @@ def _stray(pitch: NDArray[np.float64], own: tuple[float, float]) -> list[tuple[i
 
 def _voiced_pitch(wave: Samples, gain: float, frames: int) -> NDArray[np.float64]:
     """Pitch in hertz per frame, NaN where unvoiced or voiced for less than 48 ms."""
-    blocks = [
-        _detected(wave, gain, _WIDEST, first, min(first + _BLOCK, frames))
-        for first in range(0, frames, _BLOCK)
-    ]
-    pitch = np.concatenate(blocks)
+    pitch = _detected(wave, gain, _WIDEST, 0, frames)
     for first, last in _runs(~np.isnan(pitch)):
         if last - first + 1 < _SHORTEST_VOICING:
             pitch[first : last + 1] = np.nan
@@ -242,14 +238,15 @@ def _detected(
     """Pitch in hertz of the frames `first` to before `last`, NaN where unvoiced, as the model
     finds it in the whole `wave` times `gain`."""
     pitch = np.full(last - first, np.nan)
-    begin = max(0, first - _CONTEXT)
-    piece = _finite(wave[begin * _STEP : (last + _CONTEXT) * _STEP])
-    if not len(piece):
-        return pitch
-    result = _detector().detect(piece * np.float32(gain), _RATE, *limits)
-    found = np.where(result.confidence >= _VOICED, result.pitch_hz, np.nan)
-    found = found[first - begin : last - begin]
-    pitch[: len(found)] = found
+    for at in range(first, last, _BLOCK):
+        begin, end = max(0, at - _CONTEXT), min(at + _BLOCK, last)
+        piece = _finite(wave[begin * _STEP : (end + _CONTEXT) * _STEP])
+        if not len(piece):
+            break
+        result = _detector().detect(piece * np.float32(gain), _RATE, *limits)
+        found = np.where(result.confidence >= _VOICED, result.pitch_hz, np.nan)
+        found = found[at - begin : end - begin]
+        pitch[at - first : at - first + len(found)] = found
     return pitch
 
 
