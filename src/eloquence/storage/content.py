@@ -68,6 +68,9 @@ class Library:
 
     folders: tuple[Path, ...]
     _shelves: dict[Language, "_Shelf"] = field(default_factory=dict, repr=False, compare=False)
+    _tables: dict[tuple[Language, str], Any] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     def exercise(self, exercise_id: str, language: Language) -> Exercise:
         """The exercise of that id. Raises ContentError, naming the nearest id."""
@@ -169,10 +172,15 @@ class Library:
         return self._shelves[language]
 
     def _table(self, language: Language, name: str, model: type[M]) -> M:
+        known: M | None = self._tables.get((language, name))
+        if known is not None:
+            return known
         for folder in reversed(self.folders):
             path = folder / language / f"{name}.yaml"
             if path.is_file():
-                return validated(document(path), model)
+                read = validated(document(path), model)
+                self._tables[language, name] = read
+                return read
         raise ContentError(f"There is no {name}.yaml for {language!r}.")
 
 
