@@ -8,7 +8,12 @@
  * @property {boolean} timer whether the time is shown while talking
  * @property {boolean} keys whether single letters act as keys
  * @property {"m" | "l" | "xl"} captions size of the captions
+ * @property {Profile} profile whose norms the report compares with
+ * @property {boolean} warmUp whether conversations begin with a question that is not scored
+ * @property {boolean} hints whether a hint may come unasked
  */
+
+/** @typedef {"native" | "learner" | "speech_difference" | "child"} Profile */
 
 const KEY = "eloquence";
 
@@ -16,6 +21,7 @@ const KEY = "eloquence";
 const DEFAULTS = {
   language: navigator.language.startsWith("en") ? "en" : "fr",
   theme: "auto", device: "", timer: true, keys: true, captions: "m",
+  profile: "native", warmUp: true, hints: true,
 };
 
 /** Storage may be closed to the page (private browsing): the defaults serve then.
@@ -55,6 +61,15 @@ export function remember(changes) {
  * @property {number | null} patience seconds; null = as the exercise says
  * @property {boolean} pushToTalk
  * @property {boolean} keepAudio
+ * @property {boolean} exam no hints, no encouragement
+ * @property {string | null} goal the measure to work on; "" = none, null = the one that is proposed
+ * @property {Practice | null} practice
+ */
+
+/**
+ * A drill, or one answer tried again, instead of the whole exercise. `of` is the session that it
+ * belongs to.
+ * @typedef {{of: string, drill: string} | {of: string, retry: number}} Practice
  */
 
 /** @type {Map<string, Plan>} */
@@ -64,7 +79,30 @@ const plans = new Map();
 export function planOf(exercise) {
   const known = plans.get(exercise);
   if (known) return known;
-  const plan = { scenario: null, patience: null, pushToTalk: false, keepAudio: false };
+  const plan = {
+    scenario: null, patience: null, pushToTalk: false, keepAudio: false, exam: false, goal: null,
+    practice: null,
+  };
   plans.set(exercise, plan);
   return plan;
+}
+
+/** Plans a drill or a retry: the way to it is `#/exercise/ID/microphone`. Preparing the exercise
+ * forgets it again. @param {string} exercise @param {Practice} practice */
+export function practise(exercise, practice) {
+  planOf(exercise).practice = practice;
+}
+
+/** What a plan says in the first message. @param {string} exercise @returns {Partial<import("./protocol.d.ts").Hello>} */
+export function greeting(exercise) {
+  const plan = planOf(exercise);
+  const common = {
+    exercise, patience: plan.patience, push_to_talk: plan.pushToTalk, keep_audio: plan.keepAudio,
+    profile: settings.profile, goal: plan.goal ?? "",
+  };
+  if (plan.practice) return { ...common, ...plan.practice };
+  return {
+    ...common, scenario: plan.scenario, warm_up: settings.warmUp, exam: plan.exam,
+    hints: settings.hints && !plan.exam,
+  };
 }

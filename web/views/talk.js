@@ -6,7 +6,7 @@ import { MicrophoneError, openMicrophone } from "../audio/microphone.js";
 import { h } from "../dom.js";
 import { icon } from "../icons.js";
 import { clock, language, number, t } from "../i18n.js";
-import { planOf, remember, settings } from "../settings.js";
+import { greeting, planOf, remember, settings } from "../settings.js";
 import { Captions } from "../talk/captions.js";
 import { Conversation } from "../talk/conversation.js";
 import { take } from "../talk/hold.js";
@@ -124,8 +124,7 @@ function conversation(exercise, context, microphone) {
     context,
     microphone,
     hello: {
-      type: "hello", version: 1, exercise: exercise.id, scenario: plan.scenario, language: language(),
-      patience: plan.patience, push_to_talk: plan.pushToTalk, keep_audio: plan.keepAudio,
+      type: "hello", version: 1, language: language(), exercise: exercise.id, ...greeting(exercise.id),
     },
     screen: {
       ready: (ready) => {
