@@ -12,6 +12,7 @@
         SessionStartError             a prepared conversation could not start
         AgentCreationError            the coach itself could not be made
         SessionNotFoundError          no stored session of that id
+        MarkNotFoundError             its report has no such mark
         CapacityError                 this process carries as many conversations as it can
       ProviderError                   a stage failed: which one (class) and why (cause)
         SpeechToTextError
@@ -104,6 +105,10 @@ class AgentCreationError(SessionError):
 
 class SessionNotFoundError(SessionError):
     code = "session_not_found"
+
+
+class MarkNotFoundError(SessionError):
+    code = "mark_not_found"
 
 
 class CapacityError(SessionError):

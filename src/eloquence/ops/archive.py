@@ -14,8 +14,8 @@ from eloquence.storage.export import write_report
 
 
 async def export(settings: Settings, session_id: str, folder: Path) -> list[Path]:
-    """Writes `session.json`, `report.json`, `report.html` and the kept sound to `folder`; returns
-    what was written. Raises SessionNotFoundError, StorageError, ContentError (the exercise of the
+    """Writes `session.json`, every form of the report and the kept sound to `folder`; returns what
+    was written. Raises SessionNotFoundError, StorageError, ContentError (the exercise of the
     session is no longer there)."""
     async with bootstrap.opened(settings) as eloquence:
         stored = await eloquence.store.get(session_id)
@@ -36,5 +36,4 @@ def _written(sounds: Path, stored: StoredSession, report: Report, folder: Path) 
             f"The session cannot be written to {folder}: {error.strerror}.",
             mend="Choose a folder where you may write and that has space.",
         ) from error
-    write_report(report, folder, kept.get("mix"))
-    return [record, folder / "report.json", folder / "report.html", *copies]
+    return [record, *write_report(report, folder, kept.get("mix")), *copies]

@@ -1,9 +1,11 @@
 """What the page asks for besides the conversation itself."""
 
+import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import FileResponse, HTMLResponse
+from fastapi.responses import FileResponse
+from pydantic import BaseModel, ConfigDict, Field
 
 from eloquence import __version__
 from eloquence.bootstrap import BY_EAR, Eloquence, choices
@@ -12,8 +14,27 @@ from eloquence.coaching.exercise import Exercise
 from eloquence.coaching.session import StoredSession
 from eloquence.server.downloads import Downloads
 from eloquence.storage import recordings
+from eloquence.storage.content import Library
+from eloquence.storage.export import Kind
 
 router = APIRouter(prefix="/api/v1")
+
+
+class Dismissal(BaseModel):
+    """Whether the learner does not accept a mark."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    dismissed: bool
+
+
+class Notes(BaseModel):
+    """What the learner adds to a session; what is absent stays as it was."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    worked: str | None = Field(None, max_length=2000)
+    plan: str | None = Field(None, max_length=500)
 
 
 def _eloquence(request: Request) -> Eloquence:
@@ -52,12 +73,19 @@ async def status(request: Request) -> dict[str, Any]:
 @router.get("/exercises")
 async def exercises(request: Request, language: Language = "fr") -> list[dict[str, Any]]:
     """What can be practised in a language, easiest first."""
-    eloquence = _eloquence(request)
-    return [_shown(eloquence, one) for one in eloquence.library.exercises(language)]
+    library = _eloquence(request).library
+
+    def shown() -> list[dict[str, Any]]:  # the first time, all files of the language are read
+        return [_shown(library, one) for one in library.exercises(language)]
+
+    return await asyncio.to_thread(shown)
 
 
-def _shown(eloquence: Eloquence, exercise: Exercise) -> dict[str, Any]:
-    character = eloquence.library.character(exercise.character, exercise.language)
+def _shown(library: Library, exercise: Exercise) -> dict[str, Any]:
+    character = library.character(exercise.character, exercise.language)
+    norms = library.norms(exercise.language).dimensions
+    rubric = library.rubric(exercise.rubric, exercise.language) if exercise.rubric else None
+    criteria = exercise.criteria
     return {
         "id": exercise.id,
         "title": exercise.title,
@@ -73,7 +101,13 @@ def _shown(eloquence: Eloquence, exercise: Exercise) -> dict[str, Any]:
             "description": character.description,
             "avatar": character.avatar,
         },
-        "dimensions": list(exercise.criteria.focus or exercise.criteria.dimensions),
+        "dimensions": list(criteria.focus or criteria.dimensions),
+        "scored": [
+            {"id": name, "label": norms[name].label, "weight": criteria.weights.get(name)}
+            for name in criteria.dimensions
+            if name in norms
+        ],
+        "rubric": None if rubric is None else {"id": rubric.id, "title": rubric.title},
         "patience": exercise.patience.model_dump(),
         "tips": list(exercise.tips),
         "scenarios": [
@@ -105,6 +139,9 @@ def _listed(eloquence: Eloquence, stored: StoredSession) -> dict[str, Any]:
         "status": end.status if end else "live",
         "reason": end.reason if end else "",
         "audio": list(stored.audio),
+        "purpose": session.purpose,
+        "of": session.of,
+        "exam": session.exam,
     }
 
 
@@ -115,10 +152,28 @@ async def report(request: Request, session_id: str) -> Response:
     return Response(made.model_dump_json(), media_type="application/json")
 
 
-@router.get("/sessions/{session_id}/report.html", response_class=HTMLResponse)
-async def report_html(request: Request, session_id: str) -> HTMLResponse:
-    """The report as one file that works offline."""
-    return HTMLResponse(await _eloquence(request).reports.html(session_id))
+@router.get("/sessions/{session_id}/report.{kind}")
+async def report_file(request: Request, session_id: str, kind: Kind) -> Response:
+    """The report as one file to take away: `html`, `pdf`, `json`, `csv` (scores and measures) or
+    `moments` (the marks as CSV)."""
+    file = await _eloquence(request).reports.file(session_id, kind)
+    named = {"Content-Disposition": f'attachment; filename="{file.name}"'}
+    return Response(file.content, media_type=file.media_type, headers=named)
+
+
+@router.put("/sessions/{session_id}/marks/{mark}")
+async def dismiss(request: Request, session_id: str, mark: str, given: Dismissal) -> Response:
+    """Takes a mark out of the scores, or puts it back; the answer is the report as it is then."""
+    reports = _eloquence(request).reports
+    made = await reports.dismiss(session_id, mark, dismissed=given.dismissed)
+    return Response(made.model_dump_json(), media_type="application/json")
+
+
+@router.put("/sessions/{session_id}/notes", status_code=204)
+async def note(request: Request, session_id: str, given: Notes) -> Response:
+    """Keeps what the learner says went well, and what they will try next."""
+    await _eloquence(request).reports.annotate(session_id, worked=given.worked, plan=given.plan)
+    return Response(status_code=204)
 
 
 @router.get("/sessions/{session_id}/audio/{name}")
@@ -131,7 +186,7 @@ async def audio(request: Request, session_id: str, name: str) -> FileResponse:
 @router.delete("/sessions/{session_id}", status_code=204)
 async def delete(request: Request, session_id: str) -> Response:
     """Deletes a conversation with all that was kept of it."""
-    await _eloquence(request).store.delete(session_id)
+    await _eloquence(request).reports.delete(session_id)
     return Response(status_code=204)
 
 

@@ -18,6 +18,7 @@ from eloquence.errors import (
     ConfigurationError,
     ContentError,
     EloquenceError,
+    MarkNotFoundError,
     ModelError,
     ProviderError,
     RemoteProtocolError,
@@ -33,6 +34,7 @@ log = logging.getLogger("eloquence.server")
 
 STATUSES: tuple[tuple[type[EloquenceError], int], ...] = (
     (SessionNotFoundError, 404),
+    (MarkNotFoundError, 404),
     (ContentError, 404),
     (RemoteProtocolError, 400),
     (CapacityError, 503),

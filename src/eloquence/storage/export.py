@@ -1,17 +1,33 @@
-"""A report as one page that works offline: style, drawing, data and sound are inside."""
+"""A report as files to take away: a page that works offline, tables, and the data themselves."""
 
 import base64
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal, get_args
 
 from eloquence.coaching.report import Report
 from eloquence.errors import ConfigurationError, StorageError
+from eloquence.storage import table
 from eloquence.storage.script import joined
+
+Kind = Literal["html", "json", "csv", "moments"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+"""`html`: one page that works offline: style, drawing, data and sound are inside. `json`: the
+data. `csv`: scores and measures as a table; `moments`: the marks as a table."""
 
 PAGE, STYLE, SCRIPT = "standalone.html", "report.css", "report.js"
 NO_AUDIO = 'data-audio=""'
 
 MOST_AUDIO = 30 * 1024 * 1024
 
+_FORMS: dict[Kind, tuple[str, str]] = {
+    "html": (".html", "text/html; charset=utf-8"),
+    "json": (".json", "application/json"),
+    "csv": (".csv", "text/csv; charset=utf-8"),
+    "moments": ("-moments.csv", "text/csv; charset=utf-8"),
+}
 _PACKAGE = Path(__file__).resolve().parent.parent
 _KINDS = ((b"fLaC", "audio/flac"), (b"OggS", "audio/ogg"), (b"RIFF", "audio/wav"))
 
@@ -27,6 +43,54 @@ def web_folder() -> Path:
     raise ConfigurationError(
         "The files of the page are missing.", mend="Install Eloquence again, or run: make setup."
     )
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file of a report. Its name is safe on every system and tells whose it is."""
+
+    name: str
+    media_type: str
+    content: bytes
+
+
+def file(report: Report, kind: Kind, audio: Path | None = None) -> File:
+    """The report as one file; a page plays the recording `audio`, unless it is larger than
+    `MOST_AUDIO`. The same report gives the same bytes.
+
+    Raises ConfigurationError (a file of the page is missing), StorageError (the recording cannot
+    be read).
+    """
+    ending, media_type = _FORMS[kind]
+    try:
+        held = _content(report, kind, audio)
+    except OSError as error:
+        raise StorageError(
+            f"The recording of session {report.session} cannot be read: {error.strerror}.",
+            mend="Check that you may read the folder of recordings.",
+        ) from error
+    return File(f"{_stem(report)}{ending}", media_type, held)
+
+
+def write_report(report: Report, folder: Path, audio: Path | None = None) -> list[Path]:
+    """Writes every form of the report into `folder`, made if absent: `report.html`, `report.pdf`,
+    `report.json`, `report.csv` and `report-moments.csv`. Returns what was written.
+
+    Raises StorageError, ConfigurationError.
+    """
+    written = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for kind, (ending, _) in _FORMS.items():
+            path = folder / f"report{ending}"
+            path.write_bytes(_content(report, kind, audio))
+            written.append(path)
+    except OSError as error:
+        raise StorageError(
+            f"The report cannot be written to {folder}: {error.strerror}.",
+            mend="Choose a folder where you may write and that has space.",
+        ) from error
+    return written
 
 
 def report_html(report: Report, web: Path, audio: bytes | None) -> str:
@@ -48,24 +112,24 @@ def report_html(report: Report, web: Path, audio: bytes | None) -> str:
     return _filled(page, parts)
 
 
-def write_report(report: Report, folder: Path, audio: Path | None = None) -> None:
-    """Writes `report.json` and `report.html` into `folder`, made if absent. `audio` is put into the
-    page unless it is larger than `MOST_AUDIO`. Raises StorageError, ConfigurationError."""
-    try:
-        sound = None
-        if audio is not None and audio.stat().st_size <= MOST_AUDIO:
-            sound = audio.read_bytes()
-        page = report_html(report, web_folder(), sound)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "report.json").write_text(
-            report.model_dump_json(indent=2) + "\n", encoding="utf-8"
-        )
-        (folder / "report.html").write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise StorageError(
-            f"The report cannot be written to {folder}: {error.strerror}.",
-            mend="Choose a folder where you may write and that has space.",
-        ) from error
+def _content(report: Report, kind: Kind, audio: Path | None) -> bytes:
+    if kind == "json":
+        return f"{report.model_dump_json(indent=2)}\n".encode()
+    if kind == "csv":
+        return table.figures(report)
+    if kind == "moments":
+        return table.moments(report)
+    sound = None
+    if audio is not None and audio.stat().st_size <= MOST_AUDIO:
+        sound = audio.read_bytes()
+    return report_html(report, web_folder(), sound).encode()
+
+
+def _stem(report: Report) -> str:
+    day = datetime.fromtimestamp(report.started_at, UTC).date().isoformat()
+    what = re.sub(r"[^A-Za-z0-9]+", "-", report.exercise).strip("-").lower()
+    which = re.sub(r"[^A-Za-z0-9]+", "", report.session)[:8]
+    return "-".join(part for part in ("eloquence", day, what[:60], which) if part)
 
 
 def _filled(page: str, parts: dict[str, str]) -> str:
