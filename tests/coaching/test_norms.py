@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from eloquence.coaching.feedback import Phrases, Wording
 from eloquence.coaching.lexicon import Lexicon
 from eloquence.coaching.norms import DimensionNorm, MeasureNorm, Norms
+from eloquence.delivery.expressions import Expression
 from eloquence.delivery.syllables import plain
 from eloquence.delivery.tally import MEASURES
 
@@ -57,9 +58,13 @@ def test_the_two_languages_have_the_same_sentences(shipped: Shipped, language: s
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_words_are_listed_in_plain_form(shipped: Shipped, language: str) -> None:
     lexicon: Lexicon = shipped(Lexicon, language, "lexicon")
-    lists = (lexicon.filled_pauses, lexicon.tics, lexicon.clause_openers, lexicon.open_words)
-    for word in set().union(*lists, lexicon.emphatic):
-        assert plain(word) == word
+    for _, value in lexicon:
+        for entry in () if isinstance(value, str) else value:
+            if isinstance(entry, Expression):
+                listed = {entry.said, *entry.not_after, *entry.not_before}
+            else:
+                listed = {entry} if isinstance(entry, str) else set(entry)
+            assert {plain(word) for word in listed} == listed
 
 
 def texts(value: Any) -> Iterator[str]:

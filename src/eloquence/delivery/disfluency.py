@@ -1,12 +1,14 @@
-"""Hesitation in words: filled pauses, repetitions, and phrases used out of habit.
+"""Hesitation in words: filled pauses, repetitions, repairs, and words that last too long.
 
-The lists of a language are arguments, in the plain form of `syllables.plain`. What a recogniser
+Habits of speech (« du coup », "you know") are found by `expressions`. The lists of a language are arguments, in the plain form of `syllables.plain`. What a recogniser
 did not write down cannot be found here, so every count is a floor.
 """
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from eloquence.delivery.expressions import Hit
 from eloquence.delivery.syllables import plain
 from eloquence.delivery.words import Word
 
@@ -69,24 +71,13 @@ def repetitions(
     return found
 
 
-def phrases(words: Sequence[Word], wanted: Collection[str]) -> list[tuple[str, int, int]]:
-    """Where the wanted words or phrases are said: (phrase, first index, last index), longest
-    first, without overlap."""
-    texts = [plain(word.text) for word in words]
-    listed = sorted(
-        ((tuple(phrase.split()), phrase) for phrase in wanted), key=lambda p: -len(p[0])
-    )
-    found = []
-    at = 0
-    while at < len(texts):
-        for parts, phrase in listed:
-            if tuple(texts[at : at + len(parts)]) == parts:
-                found.append((phrase, at, at + len(parts) - 1))
-                at += len(parts)
-                break
-        else:
-            at += 1
-    return found
+def favourite(found: Sequence[Hit]) -> tuple[str, float] | None:
+    """The habit said most often, and its share among all, 0..1; the earlier one of equals. None
+    without any."""
+    if not found:
+        return None
+    said, count = Counter(hit.said for hit in found).most_common(1)[0]
+    return said, count / len(found)
 
 
 def per_hundred_words(count: float, words: int) -> float | None:
