@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
+
+from eloquence.delivery import fillers
 
 if TYPE_CHECKING:
     from swift_f0.core import SwiftF0
@@ -29,6 +31,8 @@ _BLOCK = 256  # frames: 4 s at a time, so that the pitch model and the spectra t
 _FULL_BAND = slice(2, None)  # from 62 Hz: no offset, no rumble
 _SPEECH_BAND = slice(4, 193)  # 125 Hz to 6 kHz: no mains hum, no hiss
 _SONORITY_BAND = slice(13, 90)  # 400 Hz to 2.8 kHz: what vowels are loud in
+_TELEPHONE = (200.0, 3400.0)  # Hz: the range in which timbre is compared, on any line
+_MEL_BANDS = 18
 _WIDEST = (60.0, 600.0)  # Hz, any speaking voice
 _SHORTEST_SOUND = 0.1  # s, a shorter sound is a click (de Jong & Wempe 2009)
 _RANGE = 25.0  # dB below the loudest percentile that still is speech (de Jong & Wempe 2009)
@@ -73,15 +77,16 @@ def measure(samples: Samples, sample_rate: int, *, start: float = 0.0) -> Sound:
     taken, none included; values that are not finite count as silence. Nothing but `intensity`
     and `clipping` changes with the gain. Safe to call from several threads at once.
 
-    Samples at 16 kHz are looked at a few seconds at a time, so that an hour costs little memory beyond
-    its own; those at another rate are resampled as a whole first.
+    Samples at 16 kHz are looked at a few seconds at a time, so that an hour costs little memory
+    beyond its own; those at another rate are resampled as a whole first.
     """
     duration = len(samples) / sample_rate
     wave = _at_working_rate(samples, sample_rate)
-    full, band, sonority = _levels(wave)
+    full, band, sonority, spectrum = _levels(wave)
     pitch = np.full(len(full), np.nan)
     speech: list[tuple[int, int]] = []
     nuclei: list[int] = []
+    hesitations: list[tuple[int, int, float]] = []
     snr = None
     if len(full):
         _detector()  # even for silence, so that measuring some is a warm-up
@@ -98,6 +103,7 @@ def measure(samples: Samples, sample_rate: int, *, start: float = 0.0) -> Sound:
         pitch = _in_own_range(np.where(inside, pitch, np.nan), wave, gain)
         sonority = sonority - np.quantile(sonority[inside], 0.9) if inside.any() else sonority
         nuclei = _nuclei(sonority, voiced=voiced, inside=inside)
+        hesitations = fillers.hesitations(pitch, full, _timbre(spectrum), HOP)
     return Sound(
         start=start,
         duration=round(duration, 6),
@@ -110,6 +116,10 @@ def measure(samples: Samples, sample_rate: int, *, start: float = 0.0) -> Sound:
         nuclei=tuple(round(start + frame * HOP, 3) for frame in nuclei),
         snr=None if snr is None else round(snr, 1),
         clipping=_clipping(samples),
+        hesitations=tuple(
+            (round(start + first * HOP, 3), round(start + min(last * HOP, duration), 3), confidence)
+            for first, last, confidence in hesitations
+        ),
     )
 
 
@@ -144,27 +154,65 @@ def _finite(samples: Samples) -> NDArray[np.float32]:
     return wave if finite.all() else np.where(finite, wave, np.float32(0))
 
 
-def _levels(wave: Samples) -> list[NDArray[np.float64]]:
-    """Level in dB per frame: of the full band, of the band of speech, of the band of sonority.
+class _Levels(NamedTuple):
+    """What the power spectra of all frames are boiled down to."""
 
-    Frame `i` is a Hann window of 32 ms centred on sample `i * 256`: mean square of the signal
-    under the window, by Parseval, so that bands can be left out.
-    """
+    full: NDArray[np.float64]
+    """Level in dB per frame."""
+    band: NDArray[np.float64]
+    """Level in dB of the band of speech."""
+    sonority: NDArray[np.float64]
+    """Level in dB of the band that vowels are loud in."""
+    spectrum: NDArray[np.float32]
+    """Natural logarithm of the power in each of 18 bands of a telephone's range, a row a frame."""
+
+
+def _levels(wave: Samples) -> _Levels:
+    """Frame `i` is a Hann window of 32 ms centred on sample `i * 256`: mean square of the signal
+    under the window, by Parseval, so that bands can be left out."""
     window = np.hanning(_WINDOW + 1)[:-1].astype(np.float32)
     scale = 2 / (_WINDOW * float(np.square(window).sum()))
     bands = (_FULL_BAND, _SPEECH_BAND, _SONORITY_BAND)
-    powers: list[list[NDArray[np.float32]]] = [[] for _ in bands]
+    powers: list[list[NDArray[np.float32]]] = [[np.zeros(0, np.float32)] for _ in bands]
+    spectrum = [np.zeros((0, _MEL_BANDS), np.float32)]
     for block in _frames(wave):
         power = np.square(np.abs(np.fft.rfft(block * window, axis=1)))
         for found, band in zip(powers, bands, strict=True):
             found.append(power[:, band].sum(axis=1))
+        spectrum.append(np.log(np.maximum(power @ _mel_bank(), 1e-12)))
     least = 10 ** (FLOOR / 10)
-    return [
+    levels = [
         10 * np.log10(np.maximum(np.concatenate(found).astype(np.float64) * scale, least))
-        if found
-        else np.zeros(0)
         for found in powers
     ]
+    return _Levels(levels[0], levels[1], levels[2], np.concatenate(spectrum))
+
+
+@cache
+def _mel_bank() -> NDArray[np.float32]:
+    """Weights of each frequency of a spectrum in each triangular band, equally wide in mel."""
+    hertz = np.arange(_WINDOW // 2 + 1) * _RATE / _WINDOW
+    low, high = (2595 * np.log10(1 + edge / 700) for edge in _TELEPHONE)
+    edges = np.linspace(low, high, _MEL_BANDS + 2)
+    mel = 2595 * np.log10(1 + hertz / 700)[:, None]
+    rising = (mel - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    falling = (edges[2:] - mel) / (edges[2:] - edges[1:-1])
+    bank: NDArray[np.float32] = np.clip(np.minimum(rising, falling), 0, None).astype(np.float32)
+    return bank
+
+
+def _timbre(spectrum: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The shape of the spectrum without its level: cepstral coefficients 1 to 10, a row a frame.
+
+    What lies 60 dB below the loud parts is taken for as loud as that, so that silence and gain
+    change nothing.
+    """
+    floor = np.quantile(spectrum.max(axis=1), 0.99) - np.float32(6 * np.log(10))
+    order = np.arange(1, 11)[:, None]
+    cosines = np.cos(np.pi * order * (np.arange(_MEL_BANDS) + 0.5) / _MEL_BANDS)
+    weights = (cosines * np.sqrt(2 / _MEL_BANDS)).astype(np.float32)
+    timbre: NDArray[np.float32] = np.maximum(spectrum, floor) @ weights.T
+    return timbre
 
 
 def _frames(wave: Samples) -> Iterator[NDArray[np.float32]]:
