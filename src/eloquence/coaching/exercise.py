@@ -71,12 +71,16 @@ class FollowUp(Model):
     `heard` matches when one of the words or phrases was said (case and accents ignored); `when`
     matches what was measured: `short` (under `SHORT_ANSWER` seconds of speech), `long` (over
     `LONG_ANSWER`), `hesitant`, `fast`, `slow`, `silent` (nothing said after the character's turn),
-    `question` (the learner asked one). With neither, it always fits.
+    `question` (the learner asked one), `unfinished` (the step's `seconds` are not filled and the
+    learner has not said that this was all). With neither, it always fits.
     """
 
     say: Annotated[tuple[str, ...], Field(min_length=1)]
     heard: tuple[str, ...] = ()
-    when: Literal["short", "long", "hesitant", "fast", "slow", "silent", "question"] | None = None
+    when: (
+        Literal["short", "long", "hesitant", "fast", "slow", "silent", "question", "unfinished"]
+        | None
+    ) = None
 
 
 class Step(Model):
@@ -90,12 +94,39 @@ class Step(Model):
     ask: Annotated[tuple[str, ...], Field(min_length=1)]
     follow_ups: tuple[FollowUp, ...] = ()
     follow_ups_max: Annotated[int, Field(ge=0, le=5)] = 1
+    seconds: Annotated[float, Field(ge=0, le=600)] = 0.0
+    """Seconds of speech that the step hopes for; an `unfinished` follow-up asks for more."""
+
+
+class Demand(Model):
+    """How demanding the partner is at one level: what a language model is told besides, and what
+    the offline coach says besides. A level without lines of a kind has those of the level below.
+
+    None of the lines may claim to have understood: they are said by ear too.
+    """
+
+    prompt: str = ""
+    """Added to what a language model is told."""
+    follow_up: tuple[str, ...] = ()
+    """A further question on the answer that was just given."""
+    objection: tuple[str, ...] = ()
+    """A doubt that calls for a better reason."""
+    vague: tuple[str, ...] = ()
+    """After a short answer, which is not accepted."""
+    silence: tuple[str, ...] = ()
+    """When the learner stays silent, in place of an encouragement."""
+    interruption: tuple[str, ...] = ()
+    """Said over a learner who has been talking for long."""
+    surprise: tuple[str, ...] = ()
+    """A constraint that nobody announced, once."""
 
 
 class Script(Model):
     """How the offline coach conducts the exercise from its file, with no language model."""
 
     steps: Annotated[tuple[Step, ...], Field(min_length=1)]
+    opening_asks: bool = False
+    """Whether the opening already is the first step's question."""
     encouragement: tuple[str, ...] = ()
     """Short reactions put before the next line, never twice in a row."""
     close: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -122,6 +153,8 @@ class Scenario(Model):
     )
     prompts: Prompts
     script: Script
+    levels: Annotated[tuple[Demand, ...], Field(max_length=4)] = ()
+    """From the warmest partner to the most demanding one; with none, the partner stays as is."""
 
 
 class Exercise(Model):
@@ -152,6 +185,10 @@ class Exercise(Model):
     timing: str = ""
     """e.g. `structured_presentation` (EXO-05)."""
     patience: Patience = Patience()
+    warm_up: tuple[str, ...] = ()
+    """What the character may open a warm-up with, in place of the ordinary easy questions."""
+    parts: tuple[str, ...] = ()
+    """The parts of a good answer, in order, that hints are given on: `situation`, `result`…"""
     tips: tuple[str, ...] = ()
     language: Language
 

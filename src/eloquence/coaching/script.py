@@ -6,13 +6,13 @@ were recognised. All it does depends on the exercise, the turns and the seed alo
 """
 
 import random
-import re
-import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from eloquence.coaching.character import Language
+from eloquence.coaching.commands import COMMAND_WORDS, command, holds, plain
 from eloquence.coaching.exercise import Exercise, FollowUp, Register, Scenario, Step
+from eloquence.coaching.levels import Kind, lines_at
 
 SHORT_ANSWER = 4.0
 """Seconds of speech under which an answer is short."""
@@ -20,11 +20,11 @@ LONG_ANSWER = 45.0
 """Seconds of speech over which an answer is long."""
 HESITANT_PAUSES = 2
 """Silences of at least 1 s, inside one turn, from which an answer is hesitant."""
-COMMAND_WORDS = 9
-"""Only a turn of at most so many words can ask to repeat or to stop: in a longer one the same
-words are part of a story."""
 SILENCES_MAX = 2
 """Silent turns after which the step is left for the next one."""
+
+_DEMANDS: tuple[Kind, ...] = ("surprise", "objection", "follow_up")
+"""What the partner's level may ask after an answer, the most demanding first."""
 
 _PACE: dict[tuple[Language, Register], tuple[float, float]] = {
     ("fr", "conversation"): (3.0, 6.2),
@@ -48,12 +48,14 @@ class Line:
 class Heard:
     """What is known of the learner's turn. `text` is empty by ear; `seconds` is the duration of
     speech, 0 when nothing was said; `syllable_rate` is in syllables per second; `pauses` counts
-    the silences of at least 1 s inside the turn."""
+    the silences of at least 1 s inside the turn; `finished` tells that the learner said that this
+    was all."""
 
     text: str = ""
     seconds: float = 0.0
     syllable_rate: float | None = None
     pauses: int = 0
+    finished: bool = False
 
     @property
     def silent(self) -> bool:
@@ -69,6 +71,12 @@ class Place:
     """Whether the step has put its own question (the opening stands for the first one's)."""
     follow_ups: frozenset[int] = frozenset()
     """Which follow-ups of the step were given."""
+    demands: frozenset[Kind] = frozenset()
+    """Which demands of the partner's level were made in the step."""
+    surprised: bool = False
+    """Whether the surprise of the highest level was told."""
+    spoken: float = 0.0
+    """Seconds of speech that the step has been given."""
     silences: int = 0
     replies: int = 0
     last: str = ""
@@ -84,12 +92,24 @@ class Conductor:
     """Conducts one scenario. The same seed and turns give the same lines.
 
     `place` may be read and set back, so that a reply that nobody heard can be given again.
+    `level` is how demanding the partner is, 1..4. With `encourage` off no answer is praised.
     """
 
     def __init__(
-        self, exercise: Exercise, scenario: Scenario, language: Language, seed: int = 0
+        self,
+        exercise: Exercise,
+        scenario: Scenario,
+        language: Language,
+        seed: int = 0,
+        *,
+        encourage: bool = True,
     ) -> None:
-        self.place = Place(last=scenario.prompts.initial)
+        self.level = 1
+        self._first = Place(asked=scenario.script.opening_asks, last=scenario.prompts.initial)
+        self.place = self._first
+        self._language = language
+        self._encourage = encourage
+        self._levels = scenario.levels
         self._script = scenario.script
         self._opening = scenario.prompts.initial
         # One that trails off asks to go on: it cannot lead into the next question.
@@ -104,21 +124,35 @@ class Conductor:
         """The first words of the conversation."""
         return self._opening
 
+    def restart(self) -> None:
+        """Goes back before the first question; what was said once is said otherwise now."""
+        place = self.place
+        self.place = replace(self._first, replies=place.replies, said=place.said)
+
     def reply(self, heard: Heard) -> Line:
         """The next line, and the place moved accordingly."""
         self.place = replace(self.place, replies=self.place.replies + 1)
-        if self.place.done or self._asks(heard, self._cues.stop):
+        asks = command(heard.text, self._language)
+        if self.place.done or asks == "stop":
             return self._close()
-        if self._asks(heard, self._cues.repeat):
+        if asks == "restart":
+            self.restart()
+            return Line(self._opening)
+        if asks == "repeat":
             lead = self._draw(self._cues.repeating)
             self.place = replace(self.place, encouraged=False)
             return Line(f"{lead} {self.place.last}")
         if heard.silent:
             return self._after_silence(heard)
-        self.place = replace(self.place, silences=0)
+        self.place = replace(self.place, silences=0, spoken=self.place.spoken + heard.seconds)
+        if 0 < heard.seconds < SHORT_ANSWER and (line := self._demand("vague")) is not None:
+            return self._say(line, "")
         follow_up = self._follow_up(heard)
         if follow_up is not None:
             return self._say(self._draw(follow_up.say), self._lead(heard, follow_up))
+        for kind in _DEMANDS:
+            if (line := self._demand(kind)) is not None:
+                return self._say(line, "")
         return self._next(heard)
 
     def _after_silence(self, heard: Heard) -> Line:
@@ -130,14 +164,39 @@ class Conductor:
             return self._next(heard)
         step = self._step
         nudges = [line for item in step.follow_ups if item.when == "silent" for line in item.say]
-        return self._say(self._draw(nudges or self._cues.nudges), "")
+        demanded = lines_at(self._levels, self.level, "silence")
+        return self._say(self._draw(demanded or nudges or self._cues.nudges), "")
+
+    def _demand(self, kind: Kind) -> str | None:
+        """What the partner's level asks besides: each kind once a step, the surprise once in all.
+
+        Only of a step whose own question was put.
+        """
+        place = self.place
+        lines = lines_at(self._levels, self.level, kind)
+        if not lines or not place.asked or kind in place.demands:
+            return None
+        if kind == "surprise":
+            if place.surprised:
+                return None
+            self.place = replace(place, surprised=True)
+        elif kind != "vague" and place.demands & {"follow_up", "objection"}:
+            return None  # one question more than the step's own is enough
+        self.place = replace(self.place, demands=place.demands | {kind})
+        return self._draw(lines)
 
     def _next(self, heard: Heard) -> Line:
         """The question of this step if it was not put yet, of the next one otherwise."""
         if self.place.asked:
             if self.place.step + 1 >= len(self._script.steps):
                 return self._close()
-            self.place = replace(self.place, step=self.place.step + 1, follow_ups=frozenset())
+            self.place = replace(
+                self.place,
+                step=self.place.step + 1,
+                follow_ups=frozenset(),
+                demands=frozenset(),
+                spoken=0.0,
+            )
         self.place = replace(self.place, asked=True)
         return self._say(self._draw(self._step.ask), self._lead(heard, None))
 
@@ -159,7 +218,7 @@ class Conductor:
         return None
 
     def _fits(self, item: FollowUp, heard: Heard) -> bool:
-        if item.heard and not _holds(_plain(heard.text), item.heard):
+        if item.heard and not holds(plain(heard.text), item.heard):
             return False
         rate = heard.syllable_rate
         spoke = heard.seconds >= SHORT_ANSWER
@@ -180,10 +239,12 @@ class Conductor:
                 return self._is_question(heard)
             case "silent":
                 return False
+            case "unfinished":
+                return not heard.finished and self.place.spoken < self._step.seconds
 
     def _lead(self, heard: Heard, follow_up: FollowUp | None) -> str:
         """A short reaction to put before the line, or nothing. Never twice in a row."""
-        if heard.silent or self.place.encouraged:
+        if heard.silent or self.place.encouraged or not self._encourage:
             return ""
         if follow_up is None and self._is_question(heard):
             return self._draw(self._cues.deflections)
@@ -214,12 +275,11 @@ class Conductor:
     def _pick(self, lines: Sequence[str]) -> str:
         return random.Random(f"{self._seed}/{self.place.replies}/{len(lines)}").choice(lines)  # noqa: S311 - variety, not secrecy
 
-    def _asks(self, heard: Heard, cues: Iterable[str]) -> bool:
-        plain = _plain(heard.text)
-        return len(plain.split()) <= COMMAND_WORDS and _holds(plain, cues)
-
     def _is_question(self, heard: Heard) -> bool:
-        return heard.text.rstrip().endswith("?") or self._asks(heard, self._cues.question)
+        if heard.text.rstrip().endswith("?"):
+            return True
+        said = plain(heard.text)
+        return len(said.split()) <= COMMAND_WORDS and holds(said, self._cues.question)
 
     @property
     def _step(self) -> Step:
@@ -230,8 +290,6 @@ class Conductor:
 class _Cues:
     """What can be asked of any coach, and what it then says, in one language."""
 
-    stop: tuple[str, ...]
-    repeat: tuple[str, ...]
     question: tuple[str, ...]
     repeating: tuple[str, ...]
     deflections: tuple[str, ...]
@@ -240,18 +298,6 @@ class _Cues:
 
 _CUES: dict[Language, _Cues] = {
     "fr": _Cues(
-        stop=(
-            "on arrête là", "on s'arrête là", "arrêtons là", "arrêtons-nous là", "je veux arrêter",
-            "je voudrais arrêter", "j'aimerais arrêter", "je préfère arrêter", "on peut arrêter",
-            "on va s'arrêter là", "on en reste là", "j'ai terminé", "terminons", "au revoir",
-            "arrêter la séance", "arrêter l'exercice", "fin de la séance",
-        ),
-        repeat=(
-            "pouvez-vous répéter", "vous pouvez répéter", "peux-tu répéter", "tu peux répéter",
-            "pourriez-vous répéter", "vous pourriez répéter", "répétez", "répète s'il te plaît",
-            "redites", "je n'ai pas entendu", "j'ai pas entendu", "je n'ai pas compris",
-            "j'ai pas compris", "c'était quoi la question", "quelle était la question",
-        ),
         question=(
             "et vous", "et toi", "est-ce que vous", "est-ce que tu", "pouvez-vous",
             "qu'en pensez-vous", "vous en pensez quoi", "avez-vous", "êtes-vous",
@@ -269,18 +315,6 @@ _CUES: dict[Language, _Cues] = {
         ),
     ),
     "en": _Cues(
-        stop=(
-            "let's stop", "let us stop", "stop here", "stop there", "i want to stop",
-            "i'd like to stop", "i would like to stop", "can we stop", "we can stop", "i'm done",
-            "i am done", "that's all for today", "goodbye", "good bye", "end the session",
-            "stop the session", "stop the exercise",
-        ),
-        repeat=(
-            "can you repeat", "could you repeat", "please repeat", "repeat the question",
-            "say that again", "say it again", "i didn't hear", "i did not hear",
-            "i didn't understand", "i did not understand", "what was the question",
-            "i didn't catch that",
-        ),
         question=(
             "and you", "what about you", "how about you", "do you", "can you tell me", "are you",
             "who are you", "what do you think", "what do you mean", "could you tell me",
@@ -297,15 +331,3 @@ _CUES: dict[Language, _Cues] = {
         ),
     ),
 }  # fmt: skip
-
-
-def _plain(text: str) -> str:
-    """Lower case, no accent, words apart by one space: what recognisers agree on."""
-    letters = unicodedata.normalize("NFD", text.casefold().replace("œ", "oe"))
-    bare = "".join(letter for letter in letters if not unicodedata.combining(letter))
-    return " ".join(re.findall(r"[^\W_]+", bare))
-
-
-def _holds(plain: str, phrases: Iterable[str]) -> bool:
-    """Whether one of the phrases is in the plain text, as whole words."""
-    return any(f" {_plain(phrase)} " in f" {plain} " for phrase in phrases if _plain(phrase))
