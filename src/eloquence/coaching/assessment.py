@@ -18,6 +18,7 @@ from eloquence.coaching.evaluation import (
 )
 from eloquence.coaching.exercise import Dimension, Exercise, Register
 from eloquence.coaching.feedback import Phrases, clock, feedback
+from eloquence.coaching.history import History
 from eloquence.coaching.lexicon import Lexicon
 from eloquence.coaching.norms import Norms
 from eloquence.coaching.observation import HeardTurn, Moment, Observation, observation
@@ -54,6 +55,7 @@ def assess(
     norms: Norms,
     lexicon: Lexicon,
     phrases: Phrases,
+    history: History = (),
 ) -> Report:
     """The report of a session, whatever is in it: no turn at all, no word, no sound, no end.
 
@@ -80,7 +82,17 @@ def assess(
         )
         for name in names
     )
-    told = _feedback(seen, scores, costs, readings, dimensions, norms, phrases, register)
+    told = _feedback(
+        seen,
+        scores,
+        costs,
+        readings,
+        dimensions,
+        norms,
+        phrases,
+        history,
+        stored.session.started_at,
+    )
     report_turns = tuple(_turns(turns, seen, character, phrases))
     measures = _measures(seen, readings, report_turns, norms, phrases)
     return Report(
@@ -302,12 +314,10 @@ def _feedback(
     dimensions: Sequence[DimensionScore],
     norms: Norms,
     phrases: Phrases,
-    register: Register,
+    history: History,
+    started_at: float,
 ) -> Feedback:
-    known: dict[Dimension, Scored] = {
-        name: score for name, score in scores.items() if score.score is not None
-    }
-    if not known:
+    if all(score.score is None for score in scores.values()):
         reason = next((dimension.reason for dimension in dimensions), phrases.reasons["nothing"])
         return Feedback(headline=phrases.headlines["not_scored"].format(reason=reason))
     effects: dict[Moment, float] = {}
@@ -320,7 +330,17 @@ def _feedback(
         for silence in turn.silences
         if silence.kind == "boundary"
     ]
-    return feedback(known, readings, effects, pauses, norms, register, phrases)
+    return feedback(
+        dimensions,
+        readings,
+        effects,
+        pauses,
+        norms,
+        phrases,
+        history=history,
+        started_at=started_at,
+        by_ear=seen.by_ear,
+    )
 
 
 def _turns(

@@ -5,233 +5,239 @@ All sentences come from `feedback.yaml`; only figures, moments and the learner's
 in. They speak of the take, never of the person nor of what the person feels.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from string import Formatter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from pydantic import Field, field_validator
-
-from eloquence.coaching.character import Language, Model
-from eloquence.coaching.evaluation import Reading, Scored, band_score, expected_score, side
-from eloquence.coaching.exercise import Dimension, Register
+from eloquence.coaching.evaluation import Reading, band_score, side
+from eloquence.coaching.exercise import Dimension
+from eloquence.coaching.history import CERTAIN, JUDGED, Figure, History, resting
 from eloquence.coaching.norms import MeasureNorm, Norms, Points
 from eloquence.coaching.observation import Moment
-from eloquence.coaching.report import Drill, Feedback, Remark
+from eloquence.coaching.phrases import (
+    DrillPhrase,
+    HintPhrase,
+    JudgedPhrases,
+    JudgedWording,
+    MarkPhrase,
+    Phrases,
+    Side,
+    Target,
+    Wording,
+    clock,
+    inside,
+)
+from eloquence.coaching.report import DimensionScore, Drill, Feedback, JudgedPart, Part, Remark
 
-Side = Literal["low", "high"]
+__all__ = [
+    "DrillPhrase",
+    "HintPhrase",
+    "JudgedPhrases",
+    "JudgedWording",
+    "MarkPhrase",
+    "Phrases",
+    "Target",
+    "Wording",
+    "clock",
+    "feedback",
+]
 
 STRONG = 0.9
 """Score of a measure from which it may be praised."""
 FINE = 0.85
 """Score of a measure from which it is no priority."""
+WELL_JUDGED = 0.8
+"""Score of a criterion from which it may be praised and is no priority."""
+JUDGED_RELIABILITY = 0.6
+"""Of a judged criterion, beside the reliabilities of measures. A proposal: about the agreement
+(weighted kappa) of one good judge with people, Huynh 2026."""
 _SHOWN = 3
 _CONTRARY: dict[Side, str] = {"low": "fast_stretch", "high": "slow_stretch"}
-
-_REMARK_PLACES = frozenset(
-    {"moment", "moments", "count", "value", "unit", "target", "quote", "seconds", "label"}
-)
-_PLACES = frozenset(
-    {"label", "best", "worst", "reason", "strength", "priority", "value", "low", "high"}
-    | {"target", "moments"}
-)
+_CONTENT = "content"
 
 
-def _check_places(text: str, known: frozenset[str] = _PLACES) -> str:
-    for _, place, _, _ in Formatter().parse(text):
-        if place is not None and place not in known:
-            raise ValueError(f"unknown place {{{place}}}; known: {', '.join(sorted(known))}")
-    return text
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A measure or criterion that a remark may be about, over all dimensions it counts for."""
 
+    name: str
+    label: str
+    score: float
+    weight: float
+    family: str
+    reliability: float
+    trainability: float
+    part: Part | None = None
+    criterion: JudgedPart | None = None
+    dimension: Dimension = "structure"
 
-class Wording(Model):
-    """A remark. `plain` stands in for `text` when there is no moment to point to."""
+    @property
+    def gain(self) -> float:
+        return self.weight * (1 - self.score) * self.reliability * self.trainability
 
-    title: str
-    text: str
-    plain: str
+    @property
+    def strength(self) -> float:
+        return self.weight * self.score * self.reliability
 
-    @field_validator("text", "plain")
-    @classmethod
-    def _known_places(cls, text: str) -> str:
-        return _check_places(text, _REMARK_PLACES)
-
-
-class DrillPhrase(Model):
-    """A drill of the library and the faults it cures: measure → which side of the band."""
-
-    id: str
-    title: str
-    instructions: str
-    seconds: int = Field(ge=30, le=180)
-    success: str
-    cures: dict[str, Side]
-
-
-class Phrases(Model):
-    """Every sentence of a report, in one language."""
-
-    language: Language
-    decimal: str
-    """The decimal sign."""
-    percent: str
-    """A share of a hundred, with its sign."""
-    comma: str
-    last: str
-    """What joins items of a list, and its last two."""
-    target: dict[Literal["between", "at_least", "at_most"], str]
-    learner: str
-    """What the learner is called in the transcript."""
-    headlines: dict[Literal["both", "priority", "strength", "good", "not_scored"], str]
-    summaries: dict[Literal["pass", "near", "not_yet"], str]
-    reasons: dict[str, str]
-    notes: dict[str, str]
-    curves: dict[str, str]
-    measures: dict[str, str]
-    """Names of figures that have no norm."""
-    strengths: dict[str, Wording]
-    priorities: dict[str, dict[Side, Wording]]
-    drills: tuple[DrillPhrase, ...]
-
-    @field_validator("headlines", "summaries", "reasons", "notes", "curves", "target")
-    @classmethod
-    def _known_places(cls, texts: dict[str, str]) -> dict[str, str]:
-        for text in texts.values():
-            _check_places(text)
-        return texts
-
-    def number(self, value: float, decimals: int) -> str:
-        """The figure as people write it."""
-        return f"{value:.{decimals}f}".replace(".", self.decimal)
-
-    def listed(self, items: Sequence[str]) -> str:
-        """« a, b et c »."""
-        if len(items) < 2:
-            return "".join(items)
-        return self.comma.join(items[:-1]) + self.last + items[-1]
-
-    def shown(self, value: float, norm: MeasureNorm) -> str:
-        """A measure's value as people write it, without its unit."""
-        if norm.percent:
-            return self.percent.format(value=self.number(100 * value, 0))
-        return self.number(value, norm.decimals)
-
-    def zone(self, points: Points, norm: MeasureNorm) -> str:
-        """The target zone of a band in words."""
-        low, high = points[2], points[3]
-        kind: Literal["between", "at_least", "at_most"] = (
-            "at_most" if low is None else "at_least" if high is None else "between"
-        )
-        return self.target[kind].format(
-            low="" if low is None else self.shown(low, norm),
-            high="" if high is None else self.shown(high, norm),
-        )
-
-
-def clock(seconds: float) -> str:
-    """A time on the recording, as 0:42."""
-    whole = max(0, int(seconds))
-    return f"{whole // 60}:{whole % 60:02d}"
+    @property
+    def strong(self) -> bool:
+        return self.score >= (STRONG if self.part else WELL_JUDGED)
 
 
 def feedback(
-    dimensions: Mapping[Dimension, Scored],
+    dimensions: Sequence[DimensionScore],
     readings: Mapping[str, Reading],
     effects: Mapping[Moment, float],
     pauses: Sequence[tuple[float, float]],
     norms: Norms,
-    register: Register,
     phrases: Phrases,
+    *,
+    history: History = (),
+    started_at: float = 0.0,
+    by_ear: bool = False,
 ) -> Feedback:
     """The remarks on a scored session.
 
-    The priority is the measure with the largest weight x (1 - score) x reliability x
-    trainability; strengths are those of the largest weight x score x reliability, of different
-    families. `effects` says how much each moment costs; `pauses` are boundary pauses, as moments
-    for praise.
+    The priority is the measure or judged criterion with the largest weight x (1 - score) x
+    reliability x trainability that does not rest (see `resting`); strengths are those of the
+    largest weight x score x reliability, of different families. `effects` says how much each
+    moment costs; `pauses` are boundary pauses, as moments for praise; `history`, `started_at`
+    (POSIX seconds) and `by_ear` say what was advised before and whether it may be compared.
     """
-    weights = _weights(dimensions, norms)
-    scores = {
-        measure: expected_score(
-            reading.value, norms.measures[measure].bands[register], reading.error
-        )
-        for measure in weights
-        if (reading := readings[measure]).value is not None
+    candidates = _candidates(dimensions, norms)
+    faults = [one for one in candidates if _fault(one, phrases)]
+    figures = {
+        name: Figure(value=reading.value, error=reading.error)
+        for name, reading in readings.items()
+        if reading.value is not None
     }
-    chosen = _priority(scores, weights, readings, norms, register, phrases)
-    moments = sorted(effects, key=lambda moment: -effects[moment])
-    priority, drill = None, None
-    if chosen is not None:
-        measure, where = chosen
-        found = [
-            one
-            for one in moments
-            if measure in one.measures and not one.good and one.kind != _CONTRARY[where]
-        ]
-        priority = _remark(
-            phrases.priorities[measure][where], measure, found, readings, norms, register, phrases
-        )
-        drill = _drill(measure, where, phrases)
-    family = "" if chosen is None else norms.measures[chosen[0]].family
+    bands: dict[str, Points] = {}
+    for one in candidates:
+        bands[one.name] = one.part.band if one.part else JUDGED
+        if one.criterion is not None and (figure := criterion_figure(one.criterion)):
+            figures.setdefault(one.name, figure)
+    rest = resting(history, figures, bands, started_at=started_at, by_ear=by_ear)
+    chosen = next((one for one in faults if one.name not in rest), None)
+    found = sorted(effects, key=lambda moment: -effects[moment])
+    priority = None if chosen is None else _priority(chosen, found, norms, phrases)
     strengths: list[Remark] = []
-    families = {family}
-    for measure in sorted(
-        scores,
-        key=lambda one: (-weights[one] * scores[one] * norms.measures[one].reliability, one),
-    ):
-        norm = norms.measures[measure]
-        if len(strengths) == 2 or norm.family in families or measure not in phrases.strengths:
+    families = {"" if chosen is None else chosen.family}
+    for one in sorted(candidates, key=lambda one: (-one.strength, one.name)):
+        if len(strengths) == 2 or one.family in families or not one.strong:
             continue
-        if scores[measure] < STRONG:
-            continue
-        families.add(norm.family)
-        found = _praised(measure, effects, pauses)
-        strengths.append(
-            _remark(phrases.strengths[measure], measure, found, readings, norms, register, phrases)
-        )
+        remark = _strength(one, effects, pauses, norms, phrases)
+        if remark is not None:
+            families.add(one.family)
+            strengths.append(remark)
+    open_one = faults[0] if faults and chosen is None else None
     return Feedback(
-        headline=_headline(strengths, priority, phrases),
+        headline=_headline(strengths, priority, open_one, phrases),
         strengths=tuple(strengths),
         priority=priority,
-        drill=drill,
+        drill=_drill(chosen or open_one, phrases),
     )
 
 
-def _weights(dimensions: Mapping[Dimension, Scored], norms: Norms) -> dict[str, float]:
-    """How much each measured part weighs over all scored dimensions."""
-    weights: dict[str, float] = {}
-    for name, score in dimensions.items():
-        if score.score is None:
-            continue
-        for part in score.parts:
-            weight = norms.dimensions[name].parts[part] / score.coverage / len(dimensions)
-            weights[part] = weights.get(part, 0.0) + weight
-    return weights
+def criterion_figure(criterion: JudgedPart) -> Figure | None:
+    """The score of a judged criterion, with the error that its 80 % interval means."""
+    if criterion.score is None or criterion.measured:
+        return None
+    low = criterion.score if criterion.low is None else criterion.low
+    high = criterion.score if criterion.high is None else criterion.high
+    return Figure(value=criterion.score, error=(high - low) / 2 / CERTAIN)
 
 
-def _priority(
-    scores: Mapping[str, float],
-    weights: Mapping[str, float],
-    readings: Mapping[str, Reading],
+def _candidates(dimensions: Sequence[DimensionScore], norms: Norms) -> list[_Candidate]:
+    """Every scored part and judged criterion, those with most to gain first."""
+    scored = [one for one in dimensions if one.score is not None]
+    found: dict[str, _Candidate] = {}
+    for dimension in scored:
+        for candidate in (*_parts(dimension, norms), *_criteria(dimension)):
+            weight = candidate.weight / len(scored)
+            if candidate.name in found:
+                weight += found[candidate.name].weight
+            found[candidate.name] = replace(candidate, weight=weight)
+    return sorted(found.values(), key=lambda one: (-one.gain, one.name))
+
+
+def _parts(dimension: DimensionScore, norms: Norms) -> Iterator[_Candidate]:
+    measured = [part for part in dimension.parts if part.score is not None]
+    total = sum(part.weight for part in measured)
+    share = 1.0 if dimension.judged is None else 1.0 - dimension.judged_weight
+    for part in measured:
+        norm = norms.measures[part.measure]
+        yield _Candidate(
+            name=part.measure,
+            label=part.label,
+            score=part.score or 0.0,
+            weight=share * part.weight / total if total else 0.0,
+            family=norm.family,
+            reliability=norm.reliability,
+            trainability=norm.trainability,
+            part=part,
+        )
+
+
+def _criteria(dimension: DimensionScore) -> Iterator[_Candidate]:
+    if dimension.judged is None:
+        return
+    for criterion in dimension.criteria:
+        if criterion.score is not None and not criterion.measured:
+            yield _Candidate(
+                name=criterion.criterion,
+                label=criterion.label,
+                score=criterion.score,
+                weight=(dimension.judged_weight or 1.0) * criterion.weight,
+                family=_CONTENT,
+                reliability=JUDGED_RELIABILITY,
+                trainability=1.0,
+                criterion=criterion,
+                dimension=dimension.dimension,
+            )
+
+
+def _fault(one: _Candidate, phrases: Phrases) -> bool:
+    """Whether a candidate is worth working on. A doubt is no fault: the value itself must lie
+    outside, and not just the mean over its error."""
+    if one.criterion is not None:
+        return one.score < WELL_JUDGED
+    assert one.part is not None
+    if one.part.value is None or one.weight <= 0:
+        return False
+    if max(one.score, band_score(one.part.value, one.part.band)) >= FINE:
+        return False
+    return side(one.part.value, one.part.band) in phrases.priorities.get(one.name, {})
+
+
+def _side(part: Part) -> Side:
+    return "low" if side(part.value or 0.0, part.band) == "low" else "high"
+
+
+def _priority(one: _Candidate, moments: Sequence[Moment], norms: Norms, phrases: Phrases) -> Remark:
+    if one.part is None:
+        return _judged(one, phrases.judged.priority, phrases)
+    where = _side(one.part)
+    found = [
+        moment
+        for moment in moments
+        if one.name in moment.measures and not moment.good and moment.kind != _CONTRARY[where]
+    ]
+    return _measured(one.part, phrases.priorities[one.name][where], found, norms, phrases)
+
+
+def _strength(
+    one: _Candidate,
+    effects: Mapping[Moment, float],
+    pauses: Sequence[tuple[float, float]],
     norms: Norms,
-    register: Register,
     phrases: Phrases,
-) -> tuple[str, Side] | None:
-    best: tuple[float, str, Side] | None = None
-    for measure in sorted(scores):
-        value = readings[measure].value
-        norm = norms.measures[measure]
-        if value is None:
-            continue
-        points = norm.bands[register]
-        if max(scores[measure], band_score(value, points)) >= FINE:  # a doubt is no fault
-            continue
-        where = side(value, points)
-        if where == "inside" or where not in phrases.priorities.get(measure, {}):
-            continue
-        gain = weights[measure] * (1 - scores[measure]) * norm.reliability * norm.trainability
-        if best is None or gain > best[0]:
-            best = (gain, measure, "low" if where == "low" else "high")
-    return None if best is None else best[1:]
+) -> Remark | None:
+    if one.part is None:
+        return _judged(one, phrases.judged.strength, phrases)
+    if one.name not in phrases.strengths:
+        return None
+    found = _praised(one.name, effects, pauses)
+    return _measured(one.part, phrases.strengths[one.name], found, norms, phrases)
 
 
 def _praised(
@@ -245,30 +251,22 @@ def _praised(
             for start, end in longest
         ]
     good = [one for one in effects if one.good and measure in one.measures]
-    good = [one for one in good if one.kind in {"good_run", "lively_stretch"}]
     return sorted(good, key=lambda one: (-(one.value or 0.0), one.start))[:1]
 
 
-def _remark(
-    wording: Wording,
-    measure: str,
-    found: Sequence[Moment],
-    readings: Mapping[str, Reading],
-    norms: Norms,
-    register: Register,
-    phrases: Phrases,
+def _measured(
+    part: Part, wording: Wording, found: Sequence[Moment], norms: Norms, phrases: Phrases
 ) -> Remark:
-    norm = norms.measures[measure]
-    value = readings[measure].value
+    norm: MeasureNorm = norms.measures[part.measure]
     first = found[0] if found else None
     shown = sorted(found[:_SHOWN], key=lambda moment: moment.start)
     text = (wording.text if found else wording.plain).format(
         moment=clock(first.start) if first else "",
         moments=phrases.listed([clock(moment.start) for moment in shown]),
         count=len(found),
-        value="" if value is None else phrases.shown(value, norm),
-        unit=norm.unit,
-        target=phrases.zone(norm.bands[register], norm),
+        value="" if part.value is None else phrases.shown(part.value, norm),
+        unit=phrases.unit(norm),
+        target=phrases.zone(part.band, norm),
         quote=first.text if first else "",
         seconds=phrases.number(first.end - first.start, 1) if first else "",
         label=norm.label,
@@ -278,38 +276,76 @@ def _remark(
         text=text,
         start=round(first.start, 3) if first else None,
         end=round(first.end, 3) if first else None,
-        measure=measure,
+        measure=part.measure,
     )
 
 
-def _drill(measure: str, where: Side, phrases: Phrases) -> Drill | None:
-    for drill in phrases.drills:
-        if drill.cures.get(measure) == where:
-            return Drill(
-                id=drill.id,
-                title=drill.title,
-                instructions=drill.instructions,
-                seconds=drill.seconds,
-                success=drill.success,
-                measure=measure,
-            )
-    return None
+def _judged(one: _Candidate, wording: JudgedWording, phrases: Phrases) -> Remark:
+    criterion = one.criterion
+    assert criterion is not None
+    quote = next((quote for quote in criterion.quotes if quote.start is not None), None)
+    level = int(criterion.level or 0)
+    levels = [text.strip().rstrip(".") for text in criterion.levels] or [criterion.label]
+    text = (wording.plain if quote is None else wording.text).format(
+        moment="" if quote is None else clock(quote.start or 0.0),
+        quote="" if quote is None else quote.text.strip().rstrip("."),
+        label=criterion.label,
+        level=inside(levels[min(level, len(levels) - 1)]),
+        next=inside(levels[min(level + 1, len(levels) - 1)]),
+        missing=phrases.judged.effect(one.dimension),
+    )
+    return Remark(
+        title=wording.title.format(
+            label=criterion.label, moment="", quote="", level="", next="", missing=""
+        ),
+        text=text,
+        start=None if quote is None else quote.start,
+        end=None if quote is None else quote.end,
+        measure=criterion.criterion,
+    )
 
 
-def _headline(strengths: Iterable[Remark], priority: Remark | None, phrases: Phrases) -> str:
-    strength = next(iter(strengths), None)
-    if strength is not None and priority is not None:
-        kind: Literal["both", "priority", "strength", "good"] = "both"
+def _drill(one: _Candidate | None, phrases: Phrases) -> Drill | None:
+    if one is None:
+        return None
+    drill = _cure(one, phrases)
+    if drill is None:
+        return None
+    return Drill(
+        id=drill.id,
+        title=drill.title,
+        instructions=drill.instructions,
+        seconds=drill.seconds,
+        success=phrases.success(drill),
+        measure=one.name,
+    )
+
+
+def _cure(one: _Candidate, phrases: Phrases) -> DrillPhrase | None:
+    if one.part is not None:
+        where = _side(one.part)
+        return next((each for each in phrases.drills if each.cures.get(one.name) == where), None)
+    named = (each for each in phrases.drills if one.name in each.criteria)
+    kindred = (each for each in phrases.drills if one.dimension in each.dimensions)
+    return next(named, None) or next(kindred, None)
+
+
+def _headline(
+    strengths: Sequence[Remark],
+    priority: Remark | None,
+    open_one: _Candidate | None,
+    phrases: Phrases,
+) -> str:
+    strength = strengths[0] if strengths else None
+    kind: Literal["both", "priority", "strength", "good", "open"]
+    if open_one is not None:
+        kind = "open"
     elif priority is not None:
-        kind = "priority"
+        kind = "both" if strength is not None else "priority"
     else:
         kind = "strength" if strength is not None else "good"
     return phrases.headlines[kind].format(
-        strength=_inside(strength.title) if strength else "",
-        priority=_inside(priority.title) if priority else "",
+        strength=inside(strength.title) if strength else "",
+        priority=inside(priority.title) if priority else "",
+        label=inside(open_one.label) if open_one else "",
     )
-
-
-def _inside(title: str) -> str:
-    """A title inside a sentence."""
-    return title[:1].lower() + title[1:]
