@@ -115,6 +115,13 @@ export async function exercise(language, id) {
   throw new Problem({ title: t("error.exercise"), mend: t("error.exercise.mend"), status: 404 });
 }
 
+/** What one may work on in an exercise: what is proposed, if anything, and all that can be chosen.
+ * @typedef {import("./report/schema.d.ts").Goal} Goal
+ * @param {string} language @param {string} exercise
+ * @returns {Promise<{proposal: Goal | null, choices: Goal[]}>} */
+export const goals = (language, exercise) =>
+  ask(`goals?language=${language}&exercise=${encodeURIComponent(exercise)}`);
+
 /** @returns {Promise<StoredSession[]>} */
 export const sessions = () => ask("sessions");
 

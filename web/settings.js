@@ -63,6 +63,7 @@ export function remember(changes) {
  * @property {boolean} keepAudio
  * @property {boolean} exam no hints, no encouragement
  * @property {string | null} goal the measure to work on; "" = none, null = the one that is proposed
+ * @property {string} aim the if-then plan of that goal, to be seen while talking
  * @property {Practice | null} practice
  */
 
@@ -81,7 +82,7 @@ export function planOf(exercise) {
   if (known) return known;
   const plan = {
     scenario: null, patience: null, pushToTalk: false, keepAudio: false, exam: false, goal: null,
-    practice: null,
+    aim: "", practice: null,
   };
   plans.set(exercise, plan);
   return plan;

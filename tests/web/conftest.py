@@ -219,6 +219,7 @@ class StandIn:
             [
                 web.get(f"{api}/status", self._status),
                 web.get(f"{api}/exercises", self._exercises),
+                web.get(f"{api}/goals", self._goals),
                 web.get(f"{api}/talk", self._talk),
                 web.get(f"{api}/sessions", self._sessions),
                 web.get(f"{api}/sessions/{{id}}/report", self._report),
@@ -273,6 +274,15 @@ class StandIn:
 
     async def _exercises(self, request: web.Request) -> web.Response:
         return web.json_response(exercises(request.query.get("language", "fr")))
+
+    async def _goals(self, request: web.Request) -> web.Response:
+        goals = [
+            {"measure": "mid_phrase_pauses", "label": "Pauses au milieu d’une phrase",
+             "plan": "Si je cherche un mot, alors je finis ma phrase autrement."},
+            {"measure": "speech_rate", "label": "Débit",
+             "plan": "Si j’arrive à un point, alors je respire une fois."},
+        ]  # fmt: skip
+        return web.json_response({"proposal": goals[0], "choices": goals})
 
     async def _sessions(self, request: web.Request) -> web.Response:
         found = [

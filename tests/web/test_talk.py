@@ -62,7 +62,73 @@ def test_the_hello_says_what_was_chosen(page: Page, server: Any) -> None:
     assert server.talks[0].hello == {
         "type": "hello", "version": 1, "exercise": "entretien", "scenario": "panel",
         "language": "fr", "patience": 4.5, "push_to_talk": False, "keep_audio": True,
+        "profile": "native", "warm_up": True, "exam": False, "hints": True,
+        "goal": "mid_phrase_pauses",
     }  # fmt: skip
+
+
+def test_a_goal_a_profile_and_an_exam_are_chosen_before_talking(page: Page, server: Any) -> None:
+    page.goto("#/exercise/entretien")
+    expect(page.get_by_test_id("aim")).to_contain_text("Si je cherche un mot")
+    page.get_by_test_id("goal").select_option("speech_rate")
+    expect(page.get_by_test_id("aim")).to_contain_text("je respire une fois")
+    page.get_by_test_id("profile").select_option("speech_difference")
+    expect(page.locator("#profile-help")).to_contain_text("ne sont pas notés")
+    page.get_by_test_id("exam").check()
+    page.get_by_test_id("warm-up").uncheck()
+    page.get_by_test_id("to-microphone").click()
+    page.get_by_test_id("start").click()
+    state(page, "listening")
+    expect(page.get_by_text("je respire une fois")).to_be_visible()
+    hello = server.talks[0].hello
+    assert (hello["goal"], hello["profile"]) == ("speech_rate", "speech_difference")
+    assert (hello["exam"], hello["warm_up"], hello["hints"]) == (True, False, False)
+
+
+def test_warm_up_hints_levels_and_marks_are_shown(page: Page, server: Any) -> None:
+    async def coach(talk: Any) -> None:
+        await talk.ready(phase="warm_up", level=1)
+        await talk.send("state", state="listening")
+        await talk.wait("help")
+        await talk.send("hint", text="Le résultat ?", about="result", spoken=True)
+        await talk.send("phase", phase="exercise")
+        await talk.send("level", level=2, highest=4)
+        await talk.send("mark", kind="forbidden_word", text="du coup", count=2)
+        await talk.send("notice", code="microphone_noisy", message="noise")
+        await talk.wait("repeat")
+        await talk.wait("restart")
+        await talk.end()
+
+    server.script = coach
+    begin(page)
+    labels = page.get_by_test_id("labels")
+    expect(labels).to_contain_text("Échauffement, non noté")
+    expect(labels).to_contain_text("Niveau 1 sur 4")
+    page.keyboard.press("h")
+    expect(page.get_by_test_id("hint")).to_have_text("Le résultat ?")
+    expect(labels).not_to_contain_text("Échauffement")
+    expect(labels).to_contain_text("Niveau 2 sur 4")
+    expect(labels).to_contain_text("« du coup » : 2")
+    expect(page.get_by_test_id("notices")).to_contain_text("Il y a du bruit")
+    page.keyboard.press("r")
+    page.get_by_test_id("restart").click()
+    page.wait_for_url("**/#/report/*")
+
+
+def test_an_exam_offers_no_help(page: Page, server: Any) -> None:
+    async def coach(talk: Any) -> None:
+        await talk.ready(exam=True)
+        await talk.send("state", state="listening")
+        await talk.wait("end")
+        await talk.end()
+
+    server.script = coach
+    begin(page)
+    state(page, "listening")
+    expect(page.get_by_test_id("labels")).to_contain_text("Examen")
+    expect(page.get_by_test_id("help")).to_be_hidden()
+    page.get_by_test_id("end").click()
+    page.wait_for_url("**/#/report/*")
 
 
 def test_nothing_is_kept_unless_asked_for(page: Page, server: Any) -> None:

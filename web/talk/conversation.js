@@ -29,6 +29,10 @@ import { Voiced } from "./voiced.js";
  * @property {(caption: Caption, voiced: number) => void} caption `voiced`: seconds of the learner's
  *   voice that it stands for
  * @property {(code: string, message: string) => void} notice
+ * @property {(phase: "warm_up" | "exercise") => void} phase
+ * @property {(level: number, highest: number) => void} demand how demanding the partner is now
+ * @property {(text: string) => void} hint
+ * @property {(word: string, count: number) => void} mark a word that the drill forbids was heard
  * @property {(level: number, own: boolean) => void} level of the learner (own) or the character, 0..1
  * @property {(on: boolean) => void} hearing
  * @property {(seconds: number) => void} unsent so much of the voice was lost on a slow network
@@ -146,6 +150,18 @@ export class Conversation {
       case "notice":
         this.screen.notice(message.code, message.message);
         break;
+      case "phase":
+        this.screen.phase(message.phase);
+        break;
+      case "level":
+        this.screen.demand(message.level, message.highest ?? 4);
+        break;
+      case "hint":
+        this.screen.hint(message.text);
+        break;
+      case "mark":
+        this.screen.mark(message.text, message.count);
+        break;
       case "error":
         this.finish({ ...message, kind: "failed" });
         break;
@@ -215,6 +231,12 @@ export class Conversation {
   /** The learner has said it all: no need to wait for a silence. */
   done() {
     this.connection.send({ type: "release" });
+  }
+
+  /** Asks for a hint, for the last line again, or to go back to the first question.
+   * @param {"help" | "repeat" | "restart"} what */
+  ask(what) {
+    this.connection.send({ type: what });
   }
 
   /** @param {number} seconds */

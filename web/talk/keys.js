@@ -4,6 +4,8 @@
  * @typedef {object} Keys
  * @property {() => void} interrupt Esc
  * @property {() => void} pause P
+ * @property {() => void} help H
+ * @property {() => void} repeat R
  * @property {(down: boolean) => void} press V, held
  * @property {() => boolean} letters whether single letters act as keys
  */
@@ -15,6 +17,7 @@ const typing = (target) =>
 
 /** Listens until the answer is called. @param {Keys} keys @returns {() => void} */
 export function listenToKeys(keys) {
+  const letters = new Map([["p", keys.pause], ["h", keys.help], ["r", keys.repeat]]);
   let held = false;
   /** @param {KeyboardEvent} event */
   const down = (event) => {
@@ -27,7 +30,9 @@ export function listenToKeys(keys) {
     if (event.key.toLowerCase() === "v") {
       held = true;
       keys.press(true);
-    } else if (event.key.toLowerCase() === "p") keys.pause();
+      return;
+    }
+    letters.get(event.key.toLowerCase())?.();
   };
   /** @param {KeyboardEvent} event */
   const up = (event) => {

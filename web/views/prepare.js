@@ -4,7 +4,7 @@ import * as api from "../api.js";
 import { h } from "../dom.js";
 import { icon } from "../icons.js";
 import { language, number, t } from "../i18n.js";
-import { planOf } from "../settings.js";
+import { planOf, remember, settings } from "../settings.js";
 import { back, dimensionName, face, facts } from "./parts.js";
 import { blocked, byEar, recogniser, stageList } from "./stages.js";
 
@@ -12,8 +12,11 @@ import { blocked, byEar, recogniser, stageList } from "./stages.js";
 
 /** @param {string} id @returns {Promise<import("../main.js").Shown>} */
 export async function prepare(id) {
-  const [exercise, status] = await Promise.all([api.exercise(language(), id), api.status()]);
+  const [exercise, status, goals] = await Promise.all([
+    api.exercise(language(), id), api.status(), api.goals(language(), id),
+  ]);
   const plan = planOf(id);
+  plan.practice = null;
   const stages = status.stages[language()];
   const { character } = exercise;
   const ear = stages.stt.by_ear ? byEar(character.name, await recogniser(), refresh) : null;
@@ -41,6 +44,7 @@ export async function prepare(id) {
         h("p", { class: "ai", "data-testid": "ai-notice" }, t("prepare.partner.ai", { name: character.name })),
       ),
     ),
+    aim(goals, plan),
     exercise.tips.length > 0 &&
       h("section", {}, h("h2", {}, t("prepare.tips")), h("ul", { class: "tips" }, ...exercise.tips.map((tip) => h("li", {}, tip)))),
     h(
@@ -77,6 +81,41 @@ export async function prepare(id) {
   return { title: exercise.title, node, leave: ear?.leave };
 }
 
+/** What the learner works on this time, as an if-then plan: what is proposed, another, or nothing.
+ * @param {{proposal: api.Goal | null, choices: api.Goal[]}} goals @param {Plan} plan */
+function aim({ proposal, choices: known }, plan) {
+  if (known.length === 0) return null;
+  const chosen = plan.goal ?? proposal?.measure ?? "";
+  const sentence = h("p", { class: "aim", role: "status", "data-testid": "aim" });
+  /** @param {string} measure */
+  const choose = (measure) => {
+    plan.goal = measure;
+    plan.aim = known.find((one) => one.measure === measure)?.plan ?? "";
+    sentence.textContent = plan.aim || t("prepare.aim.none.help");
+  };
+  const select = h(
+    "select",
+    { "data-testid": "goal" },
+    h("option", { value: "", selected: chosen === "" }, t("prepare.aim.none")),
+    ...known.map((one) =>
+      h(
+        "option",
+        { value: one.measure, selected: one.measure === chosen },
+        one.measure === proposal?.measure ? t("prepare.aim.proposed", { label: one.label }) : one.label,
+      ),
+    ),
+  );
+  select.addEventListener("change", () => choose(select.value));
+  choose(known.some((one) => one.measure === chosen) ? chosen : "");
+  return h(
+    "section",
+    { class: "aims" },
+    h("h2", {}, t("prepare.aim")),
+    h("label", { class: "field" }, t("prepare.aim.label"), select),
+    sentence,
+  );
+}
+
 /** @param {import("../api.js").Exercise} exercise @param {Plan} plan */
 function choices(exercise, plan) {
   return h(
@@ -86,13 +125,39 @@ function choices(exercise, plan) {
     patience(exercise, plan.patience ?? exercise.patience.maximum, exercise.character.name, (seconds) => {
       plan.patience = seconds;
     }),
+    tick("warm-up", t("prepare.warm_up"), t("prepare.warm_up.help"), settings.warmUp, (on) => remember({ warmUp: on })),
+    tick("hints", t("prepare.hints"), t("prepare.hints.help"), settings.hints, (on) => remember({ hints: on })),
+    tick("exam", t("prepare.exam"), t("prepare.exam.help"), plan.exam, (on) => {
+      plan.exam = on;
+    }),
     tick("push-to-talk", t("prepare.ptt"), t("prepare.ptt.help"), plan.pushToTalk, (on) => {
       plan.pushToTalk = on;
     }),
     tick("keep-audio", t("prepare.keep"), t("prepare.keep.help"), plan.keepAudio, (on) => {
       plan.keepAudio = on;
     }),
+    profile(),
   );
+}
+
+/** Whose norms the report compares with: kept for all exercises. */
+function profile() {
+  const known = /** @type {const} */ (["native", "learner", "speech_difference", "child"]);
+  const help = h("small", { id: "profile-help", role: "status" });
+  /** @param {typeof known[number]} one */
+  const explain = (one) => (help.textContent = t(`profile.${one}.help`));
+  const select = h(
+    "select",
+    { "data-testid": "profile", "aria-describedby": "profile-help" },
+    ...known.map((one) => h("option", { value: one, selected: one === settings.profile }, t(`profile.${one}`))),
+  );
+  select.addEventListener("change", () => {
+    const one = known[select.selectedIndex];
+    remember({ profile: one });
+    explain(one);
+  });
+  explain(settings.profile);
+  return h("div", { class: "option profile" }, h("label", { class: "field" }, h("strong", {}, t("profile")), select), help);
 }
 
 /** @param {import("../api.js").Exercise} exercise @param {Plan} plan */

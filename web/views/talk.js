@@ -66,6 +66,10 @@ function conversation(exercise, context, microphone) {
   const hint = h("p", { class: "state-hint" });
   const status = h("p", { class: "state-line", role: "status", "aria-live": "polite" }, picture, word);
   const stage = h("section", { class: "talk-stage", "data-state": state }, h("div", { class: "orb" }, ring, face(exercise.character)), status, hint);
+  const labels = h("ul", { class: "talk-labels", "data-testid": "labels" });
+  const task = h("p", { class: "talk-task", "data-testid": "task", hidden: true });
+  const aim = plan.aim && !plan.practice && h("p", { class: "talk-aim" }, icon("target"), plan.aim);
+  const tip = h("p", { class: "talk-tip", role: "status", "data-testid": "hint" });
   const own = h("div", { class: "own-level", "aria-hidden": "true" }, icon("microphone"), h("div", { class: "level-bar" }, h("div", { class: "level-fill" })));
   const ownFill = /** @type {HTMLElement} */ (own.querySelector(".level-fill"));
   const timer = h("p", { class: "timer", "data-testid": "timer", hidden: !settings.timer });
@@ -76,6 +80,9 @@ function conversation(exercise, context, microphone) {
   const done = h("button", { class: "done", "data-testid": "done", hidden: plan.pushToTalk || !microphone, disabled: true }, icon("check"), h("span", {}, t("talk.done")));
   const pause = h("button", { "data-testid": "pause", "aria-pressed": "false" }, icon("pause"), h("span", {}, t("talk.pause")));
   const interrupt = h("button", { "data-testid": "interrupt", disabled: true }, icon("hand"), h("span", {}, t("talk.interrupt")));
+  const help = h("button", { "data-testid": "help" }, icon("help"), h("span", {}, t("talk.help")));
+  const repeat = h("button", { "data-testid": "repeat" }, icon("repeat"), h("span", {}, t("talk.repeat")));
+  const restart = h("button", { "data-testid": "restart" }, icon("restart"), h("span", {}, t("talk.restart")));
   const end = h("button", { class: "danger", "data-testid": "end" }, icon("stop"), h("span", {}, t("talk.end")));
   const text = h("input", { type: "text", maxlength: 2000, autocomplete: "off", placeholder: t("talk.say.placeholder"), "data-testid": "say-text" });
   const say = h(
@@ -89,8 +96,8 @@ function conversation(exercise, context, microphone) {
     "div",
     { class: "talk", "data-testid": "talk" },
     h("h1", { class: "talk-title" }, t("talk.title", { name })),
-    h("div", { class: "talk-side" }, stage, own, timer, notices, hold, done, h("div", { class: "talk-buttons" }, interrupt, pause, end)),
-    h("div", { class: "talk-main" }, captions.element, say, options()),
+    h("div", { class: "talk-side" }, stage, own, timer, labels, aim, notices, tip, hold, done, h("div", { class: "talk-buttons" }, interrupt, repeat, help, pause, restart, end)),
+    h("div", { class: "talk-main" }, task, captions.element, say, options()),
   );
   const node = h("div", { class: "talk-view" }, body);
 
@@ -129,7 +136,21 @@ function conversation(exercise, context, microphone) {
     screen: {
       ready: (ready) => {
         planned = ready.duration;
+        task.textContent = ready.task ?? "";
+        task.hidden = !ready.task;
+        help.hidden = ready.exam ?? false;
+        restart.hidden = (ready.purpose ?? "exercise") !== "exercise";
+        if (ready.exam) label("exam", t("talk.exam"));
+        if (ready.level) label("level", t("talk.level", { n: ready.level }));
+        phase(ready.phase ?? "exercise");
         tickTimer = setInterval(second, 1000);
+      },
+      phase,
+      demand: (level) => label("level", t("talk.level", { n: level })),
+      hint: (words) => tip.replaceChildren(icon("idea"), words),
+      mark: (word, count) => {
+        label("mark", t("talk.mark", { word, n: count }));
+        blip(context);
       },
       state: (next) => {
         state = next;
@@ -144,6 +165,7 @@ function conversation(exercise, context, microphone) {
       },
       hearing: (on) => {
         hearing = on;
+        if (on) tip.replaceChildren();
         draw();
       },
       unsent: (seconds) => notice("unsent", t("talk.unsent", { n: number(seconds, { maximumFractionDigits: 1 }) })),
@@ -153,10 +175,34 @@ function conversation(exercise, context, microphone) {
   });
   if (microphone) microphone.onlost = () => void replug();
 
+  /** A fact that stays in sight. @param {string} kind @param {string} words */
+  function label(kind, words) {
+    const item = h("li", { "data-kind": kind }, words);
+    const old = labels.querySelector(`[data-kind="${kind}"]`);
+    if (old) old.replaceWith(item);
+    else labels.append(item);
+  }
+
+  /** @param {"warm_up" | "exercise"} now */
+  function phase(now) {
+    warming = now === "warm_up";
+    if (warming) label("phase", t("talk.warm_up"));
+    else labels.querySelector('[data-kind="phase"]')?.remove();
+    elapsed = 0;
+    show();
+  }
+
+  let warming = false;
   let tickTimer = 0;
   function second() {
     if (state !== "paused") elapsed += 1;
-    timer.textContent = t("talk.timer.of", { elapsed: clock(elapsed), planned: clock(planned) });
+    show();
+  }
+
+  function show() {
+    timer.textContent = warming
+      ? clock(elapsed)
+      : t("talk.timer.of", { elapsed: clock(elapsed), planned: clock(planned) });
   }
 
   /** The microphone was unplugged: any other one will do. */
@@ -192,6 +238,9 @@ function conversation(exercise, context, microphone) {
   interrupt.addEventListener("click", () => talking.interrupt());
   pause.addEventListener("click", () => talking.pause(state !== "paused"));
   done.addEventListener("click", () => talking.done());
+  help.addEventListener("click", () => talking.ask("help"));
+  repeat.addEventListener("click", () => talking.ask("repeat"));
+  restart.addEventListener("click", () => talking.ask("restart"));
   end.addEventListener("click", () => talking.end());
   say.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -229,7 +278,7 @@ function conversation(exercise, context, microphone) {
       remember({ captions: /** @type {"m" | "l" | "xl"} */ (size.value) });
       captions.resize(size.value);
     });
-    const keys = /** @type {const} */ (["escape", "v", "space", "p"]);
+    const keys = /** @type {const} */ (["escape", "v", "space", "p", "h", "r"]);
     return h(
       "details",
       { class: "talk-options", "data-testid": "options" },
@@ -266,6 +315,10 @@ function conversation(exercise, context, microphone) {
       if (state === "speaking") talking.interrupt();
     },
     pause: () => talking.pause(state !== "paused"),
+    help: () => {
+      if (!help.hidden) talking.ask("help");
+    },
+    repeat: () => talking.ask("repeat"),
     press,
     letters: () => settings.keys,
   });
@@ -302,11 +355,19 @@ function conversation(exercise, context, microphone) {
     heading?.focus();
   }
 
-  second();
-  elapsed = 0;
-  timer.textContent = t("talk.timer.of", { elapsed: clock(0), planned: clock(planned) });
+  show();
   draw();
   return { title: t("talk.title", { name }), node, leave };
+}
+
+/** A short soft tone, that interrupts nobody. @param {AudioContext} context */
+function blip(context) {
+  const tone = new OscillatorNode(context, { frequency: 660 });
+  const soft = new GainNode(context, { gain: 0.06 });
+  soft.gain.setTargetAtTime(0, context.currentTime + 0.05, 0.05);
+  tone.connect(soft).connect(context.destination);
+  tone.start();
+  tone.stop(context.currentTime + 0.4);
 }
 
 /** What is safe after the connection was lost. @param {Extract<Outcome, {kind: "lost"}>} outcome */
