@@ -25,8 +25,6 @@ class Lexicon(Model):
     """Words that cannot end a phrase: a pause after one of these cuts it."""
     emphatic: frozenset[str] = frozenset()
     """Repeats that are meant, as « très très »."""
-    editing: frozenset[str] = frozenset()
-    """What is said between a false start and its repair, as « enfin », « pardon », "I mean"."""
     alternatives: tuple[frozenset[str], ...] = ()
     """Sets of words of which two different ones in a row are a repair, as « le la »."""
     restarts: frozenset[str] = frozenset()

@@ -20,7 +20,7 @@ Place = Literal["anywhere", "first", "last", "alone", "trailing"]
 """Where an expression counts.
 
 `anywhere`: everywhere. `first`: at the start of a sentence. `last`: before punctuation, a pause, a
-hesitation or the end of the turn, but not before a question mark. `alone`: with nothing of its
+hesitation or the end of the turn, but not in a question. `alone`: with nothing of its
 phrase on either side. `trailing`: as the last word of a sentence that has others, hesitations
 aside, where a link no longer links anything.
 """
@@ -97,7 +97,12 @@ def hits(
         if expression.where == "anywhere":
             hesitant.update(range(hit.first, hit.last + 1))
     breaks = _breaks(words)
-    asking = {at for at, word in enumerate(words) if "?" in word.text}
+    asking = {
+        at
+        for first, last in sentences(words)
+        if "?" in words[last].text
+        for at in range(first, last + 1)
+    }
     return [hit for one, hit in candidates if _stands(one.where, hit, breaks, hesitant, asking)]
 
 

@@ -13,6 +13,7 @@ from typing import Literal
 
 Language = Literal["fr", "en"]
 
+_AROUND = ' \t\n\u00a0\u202f.,;:!?…«»"“”()[]–—-'
 _APOSTROPHES = re.compile(r"[’ʼ`´]")
 _FRENCH_PIECES = re.compile(r"[^\W\d_]+'?|\d+|%")
 _ENGLISH_PIECES = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?|\d+|%")
@@ -21,12 +22,18 @@ _ENGLISH_PIECES = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?|\d+|%")
 def plain(text: str) -> str:
     """The word in lower case, composed, with a straight apostrophe and no punctuation around."""
     text = _APOSTROPHES.sub("'", unicodedata.normalize("NFC", text).lower())
-    return text.strip(' \t\n\u00a0\u202f.,;:!?…«»"“”()[]–—-')
+    return text.strip(_AROUND)
 
 
 @lru_cache(maxsize=16_384)
 def syllable_count(word: str, language: Language) -> int:
-    """Spoken syllables of one written word (which may hold an apostrophe or hyphens), 0 or more."""
+    """Spoken syllables of one written word (which may hold an apostrophe or hyphens), 0 or more.
+
+    Without a vowel, capitals are spelled (« CNRS » has four, a W more) and anything else is a sound
+    of one syllable (« hm »).
+    """
+    if (spelled := _spelled(word)) is not None:
+        return spelled
     total = 0
     for piece in (_FRENCH_PIECES if language == "fr" else _ENGLISH_PIECES).findall(plain(word)):
         if piece.isdigit():
@@ -40,6 +47,15 @@ def syllable_count(word: str, language: Language) -> int:
         elif len(piece) > 3:  # lorsqu', but not l', qu'
             total += _french(piece[:-1] + "e")
     return total
+
+
+def _spelled(word: str) -> int | None:
+    letters = plain(word).replace(".", "")
+    if not letters.isalpha() or any(letter in _VOWEL for letter in letters):
+        return None
+    if len(letters) == 1 or not word.strip(_AROUND).replace(".", "").isupper():
+        return 1
+    return len(letters) + 2 * letters.count("w")
 
 
 def _digits(number: str) -> int:

@@ -8,6 +8,7 @@ of a session are ratios of sums and a stretch of speech can be taken out again.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import median
 from typing import Literal
 
 from eloquence.delivery.sound import SHORTEST_PAUSE, Sound
@@ -174,6 +175,36 @@ def mean_run(syllables: float, pauses: int, turns: int) -> float | None:
 def per_minute(count: float, seconds: float) -> float | None:
     """A count per minute of the speaking span."""
     return 60 * count / seconds if seconds > 0 else None
+
+
+def runs(words: Sequence[Word], silences: Sequence[Silence]) -> list[tuple[int, int]]:
+    """(first, last) index of each stretch of words between two silent pauses of one turn."""
+    ends = [silence.after for silence in silences if silence.after is not None]
+    firsts = [0, *(end + 1 for end in ends)]
+    return [
+        (first, last)
+        for first, last in zip(firsts, [*ends, len(words) - 1], strict=True)
+        if first <= last
+    ]
+
+
+def rate_variation(runs: Sequence[tuple[float, float]]) -> float | None:
+    """Coefficient of variation of the syllable rate over runs of (syllables, seconds), each
+    weighted by its seconds: standard deviation / mean. Runs under five syllables say nothing of
+    rate and are left out; None under three others. Weak evidence: a hint, never a score."""
+    kept = [(count, seconds) for count, seconds in runs if count >= 5 and seconds > 0]
+    total = sum(seconds for _, seconds in kept)
+    if len(kept) < 3:
+        return None
+    mean = sum(count for count, _ in kept) / total
+    spread = sum(seconds * (count / seconds - mean) ** 2 for count, seconds in kept) / total
+    return float(spread**0.5 / mean)
+
+
+def boundary_pause(silences: Sequence[Silence]) -> float | None:
+    """Median seconds of the pauses at boundaries: 0.3 to 1.0 sounds natural. None without any."""
+    lengths = [silence.seconds for silence in silences if silence.kind == "boundary"]
+    return median(lengths) if lengths else None
 
 
 def rate_curve(
