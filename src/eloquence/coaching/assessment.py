@@ -1,51 +1,60 @@
 """From a stored session to its report: the same session gives the same report, byte for byte."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
-from math import isfinite
-from statistics import fmean, median
+from dataclasses import dataclass
 
-import numpy as np
-
+from eloquence.coaching import curves, figures
 from eloquence.coaching.character import Character
-from eloquence.coaching.evaluation import (
-    Reading,
-    Scored,
-    quick_score,
-    scored,
-    standard_error,
-    state,
-)
+from eloquence.coaching.evaluation import Reading, state
 from eloquence.coaching.exercise import Dimension, Exercise, Register
-from eloquence.coaching.feedback import Phrases, clock, feedback
+from eloquence.coaching.feedback import Phrases, feedback
+from eloquence.coaching.figures import rounded
 from eloquence.coaching.history import History
+from eloquence.coaching.judging import judged
 from eloquence.coaching.lexicon import Lexicon
+from eloquence.coaching.moments import moments, without
 from eloquence.coaching.norms import Norms
 from eloquence.coaching.observation import HeardTurn, Moment, Observation, observation
+from eloquence.coaching.profiles import norms_for
+from eloquence.coaching.readings import readings, unusable
 from eloquence.coaching.report import (
-    Curve,
+    Content,
     DimensionScore,
     Evaluation,
     Event,
     Feedback,
+    JudgedPart,
+    Mark,
     Measure,
     Part,
     Pause,
-    Quality,
     Report,
     ReportTurn,
 )
-from eloquence.coaching.session import SessionEnd, StoredSession, Turn
-from eloquence.delivery import pitch, quality
-from eloquence.delivery.sound import HOP
-from eloquence.delivery.tally import MEASURES, Tally
-
-MOST_POINTS = 2000
-"""Points of a curve at most."""
+from eloquence.coaching.rubric import Rubric
+from eloquence.coaching.scoring import Result, effects, overall, result, weakest_turn
+from eloquence.coaching.session import Profile, SessionEnd, StoredSession, Turn
+from eloquence.delivery.tally import Tally
 
 _CUT_OFF = SessionEnd(status="interrupted", reason="process_died", duration=0.0)
-_VOICE = ("pitch_variation", "loudness_variation")
-_OF_WORDS = ("words_per_minute", "filled_pauses", "repetitions", "tics", "sentence_length")
+
+
+@dataclass(frozen=True, slots=True)
+class _Take:
+    """What all parts of a report are made from. `norms` are those of the session (`norms_for`);
+    `tally` and `moments` are without what the learner dismissed."""
+
+    seen: Observation
+    tally: Tally
+    found: tuple[Moment, ...]
+    moments: tuple[Moment, ...]
+    readings: Mapping[str, Reading]
+    norms: Norms
+    register: Register
+    phrases: Phrases
+    passing_score: float
+    refusal: str
+    """Why nothing is scored, in a sentence; empty when something may be."""
 
 
 def assess(
@@ -55,122 +64,105 @@ def assess(
     norms: Norms,
     lexicon: Lexicon,
     phrases: Phrases,
+    *,
+    rubric: Rubric | None = None,
     history: History = (),
 ) -> Report:
     """The report of a session, whatever is in it: no turn at all, no word, no sound, no end.
 
-    Scores only the dimensions of the exercise that `norms` can score. `norms`, `lexicon` and
-    `phrases` are those of the session's language.
+    `norms`, `lexicon` and `phrases` are those of the session's language; `rubric` is the one of the
+    exercise, and `history` what the learner did before, for the advice alone. Warm-up turns are
+    never scored. Raises ValueError when the exercise weighs a measure that the norms do not know
+    (`profiles.faults`).
     """
-    register = exercise.register_
+    session = stored.session
     turns = stored.turns
     end = stored.end or _CUT_OFF
     duration = max([end.duration, *(turn.end for turn in turns)])
-    seen = observation(turns, norms, lexicon, register)
-    readings = _readings(seen, seen.tally, norms)
-    refusal = _refusal(seen, norms, phrases)
-    names = [name for name in exercise.criteria.dimensions if name in norms.dimensions]
-    nothing = Scored(None, None, None, 0.0, {})
-    scores: dict[Dimension, Scored] = {
-        name: nothing if refusal else scored(norms.dimensions[name], readings, norms, register)
-        for name in names
-    }
-    costs = {name: _effects(name, scores[name], seen, readings, norms, register) for name in names}
+    standards = norms_for(norms, exercise, session.profile)
+    seen = observation([one for one in turns if one.phase != "warm_up"], standards, lexicon)
+    warm_up = observation([one for one in turns if one.phase == "warm_up"], standards, lexicon)
+    take = _take(stored, exercise, seen, standards, phrases)
+    results = _results(stored, exercise, rubric, take)
+    rises = effects(results, take.moments, take.tally, take.readings, standards, exercise.register_)
     dimensions = tuple(
-        _dimension(
-            name, scores[name], costs[name], seen, readings, norms, phrases, exercise, refusal
-        )
-        for name in names
+        _dimension(name, one, rises, take, by_ear=seen.by_ear) for name, one in results.items()
     )
-    told = _feedback(
-        seen,
-        scores,
-        costs,
-        readings,
-        dimensions,
-        norms,
-        phrases,
-        history,
-        stored.session.started_at,
-    )
-    report_turns = tuple(_turns(turns, seen, character, phrases))
-    measures = _measures(seen, readings, report_turns, norms, phrases)
+    weights = exercise.criteria.weights
+    told = _feedback(dimensions, rises, take, history, session.started_at)
+    heard = {turn.index: turn for turn in (*warm_up.turns, *seen.turns)}
+    measures = figures.measures(seen, take.readings, standards, lexicon, phrases)
     return Report(
-        session=stored.session.id,
-        language=stored.session.language,
+        session=session.id,
+        language=session.language,
         exercise=exercise.id,
-        title=stored.session.title or exercise.title,
+        title=session.title or exercise.title,
         character=character.id,
-        started_at=stored.session.started_at,
+        started_at=session.started_at,
         duration=round(duration, 3),
         status=end.status,
         reason=end.reason,
-        stages=stored.session.stages,
+        stages=session.stages,
         speech_seconds=round(seen.tally.seconds, 3),
         word_count=seen.tally.words,
-        quality=_quality(seen, stored, phrases),
+        quality=figures.sound_quality(seen, stored, phrases),
         feedback=told,
+        profile=session.profile,
+        purpose=session.purpose,
+        of=session.of,
+        exam=session.exam,
+        overall=overall(results, weights, exercise.criteria.passing_score),
         dimensions=dimensions,
+        content=_content(stored, rubric, seen, phrases),
+        marks=tuple(_marks(take, rises)),
+        baseline=figures.baseline(warm_up, seen),
+        weakest_turn=weakest_turn(
+            results, weights, seen, take.tally, take.readings, standards, exercise.register_
+        ),
+        worked=stored.annotations.worked,
+        plan=stored.annotations.plan,
         passing_score=exercise.criteria.passing_score,
         measures=measures,
-        turns=report_turns,
-        pace=_pace(seen, readings, norms, register, phrases),
-        pitch=_pitch(seen, readings, norms, register, phrases),
-        intensity=_intensity(seen, readings, norms, register, phrases),
-        evaluation=_evaluation(dimensions, told, measures, seen, duration),
+        turns=tuple(_turns(turns, heard, character, phrases)),
+        pace=curves.pace(seen, take.readings, standards, take.register, phrases),
+        pitch=curves.pitch(seen, take.found, take.readings, standards, take.register, phrases),
+        intensity=curves.intensity(seen, take.readings, standards, take.register, phrases),
+        evaluation=_evaluation(dimensions, told, measures, take, duration),
         audio=stored.audio,
     )
 
 
-def _readings(seen: Observation, tally: Tally, norms: Norms) -> dict[str, Reading]:
-    """Every measure of `norms` on a tally of the session, with its error or its reason."""
-    found = {}
-    for name, norm in norms.measures.items():
-        reason = _unmeasured(name, seen, norms)
-        value = None if reason else MEASURES[name](tally)
-        if value is None:
-            found[name] = Reading(None, reason=reason or "nothing")
-            continue
-        error = standard_error(norm, value, tally.seconds, by_ear=seen.by_ear)
-        if name == "mid_phrase_pauses" and not seen.punctuated:
-            error = float(np.hypot(error, norms.unknown_pauses.error))
-        found[name] = Reading(value, error)
-    return found
+def _take(
+    stored: StoredSession, exercise: Exercise, seen: Observation, norms: Norms, phrases: Phrases
+) -> _Take:
+    register = exercise.register_
+    dismissed = stored.annotations.dismissed
+    found = moments(seen, norms, register)
+    tally = without(seen, found, dismissed, norms)
+    return _Take(
+        seen=seen,
+        tally=tally,
+        found=found,
+        moments=tuple(moment for moment in found if moment.id not in dismissed),
+        readings=readings(seen, tally, norms, stored.session.profile),
+        norms=norms,
+        register=register,
+        phrases=phrases,
+        passing_score=exercise.criteria.passing_score,
+        refusal=_refusal(seen, tally, norms, phrases, stored.session.profile),
+    )
 
 
-def _unmeasured(name: str, seen: Observation, norms: Norms) -> str:
-    """Why a measure cannot be taken in this session (a key of `Phrases.reasons`), or nothing."""
-    norm = norms.measures[name]
-    if not seen.turns:
-        return "no_speech"
-    if (name in _VOICE or seen.by_ear) and (reason := _unusable(seen)):
-        return reason
-    if name in _VOICE and not seen.sounds:
-        return "no_sound"
-    if seen.by_ear and (norm.by_ear is None or name in _OF_WORDS):
-        return "by_ear"
-    if name == "pitch_variation" and seen.voiced_seconds < norms.least_voicing:
-        return "little_voice"
-    if seen.tally.seconds < norm.least_seconds:
-        return "more_speech"
-    if name == "filled_pauses" and not seen.tally.filled_pauses:
-        return "none_written"
-    if name == "sentence_length" and not seen.punctuated:
-        return "no_punctuation"
-    return ""
-
-
-def _unusable(seen: Observation) -> str:
-    if seen.clipping > quality.MOST_CLIPPING:
-        return "clipping"
-    return "noise" if seen.snr is not None and seen.snr < quality.LOWEST_SNR else ""
-
-
-def _refusal(seen: Observation, norms: Norms, phrases: Phrases) -> str:
+def _refusal(
+    seen: Observation, tally: Tally, norms: Norms, phrases: Phrases, profile: Profile
+) -> str:
     """Why the whole session has no score, in a sentence; empty when it may have."""
     if not seen.turns:
         return phrases.reasons["no_speech"]
-    tally = seen.tally
+    if profile == "child":
+        return phrases.reasons["profile_child"]
+    if unusable(seen) == "clipping":
+        return phrases.reasons["clipping"]
     if tally.seconds < norms.least_seconds:
         return phrases.reasons["too_short"].format(
             low=phrases.number(norms.least_seconds, 0), value=phrases.number(tally.seconds, 0)
@@ -180,117 +172,123 @@ def _refusal(seen: Observation, norms: Norms, phrases: Phrases) -> str:
     return ""
 
 
-def _reason(name: str, key: str, norms: Norms, phrases: Phrases) -> str:
-    low = norms.least_voicing if key == "little_voice" else norms.measures[name].least_seconds
-    return phrases.reasons[key].format(low=phrases.number(low, 0)) if key else ""
-
-
-def _effects(
-    name: Dimension,
-    score: Scored,
-    seen: Observation,
-    readings: Mapping[str, Reading],
-    norms: Norms,
-    register: Register,
-) -> dict[Moment, float]:
-    """How much the dimension would rise without each moment that is evidence for it."""
-    if score.score is None:
-        return {}
-    dimension = norms.dimensions[name]
-    parts = frozenset(score.parts)
-    now = quick_score(dimension, readings, norms, register, parts)
-    effects = {}
-    for moment in seen.moments:
-        if not parts.intersection(moment.measures):
+def _results(
+    stored: StoredSession, exercise: Exercise, rubric: Rubric | None, take: _Take
+) -> dict[Dimension, Result]:
+    """The dimensions of the exercise, scored unless the whole session is refused."""
+    found: dict[Dimension, Result] = {}
+    nothing = {name: Reading(None) for name in take.readings}
+    for name in exercise.criteria.dimensions:
+        if name not in take.norms.dimensions:
             continue
-        effects[moment] = 0.0
-        if not moment.good:
-            without = _without(seen, moment, readings, norms)
-            then = quick_score(dimension, without, norms, register, parts)
-            effects[moment] = max(0.0, then - now)
-    return effects
-
-
-def _without(
-    seen: Observation, moment: Moment, readings: Mapping[str, Reading], norms: Norms
-) -> dict[str, Reading]:
-    """The readings with a moment taken out. Where it is more than half of the session, what is
-    left proves nothing of the measures that it is evidence for, and they have no value."""
-    tally = seen.tally - moment.costs
-    little = (
-        tally.seconds < seen.tally.seconds / 2 or tally.pitch_frames < seen.tally.pitch_frames / 2
-    )
-    gone = moment.measures if little else ()
-    without = {}
-    for name in norms.measures:
-        lost = readings[name].value is None or name in gone
-        value = None if lost else MEASURES[name](tally)
-        without[name] = Reading(value, readings[name].error)
-    return without
+        given = take.readings if not take.refusal else nothing
+        alone = result(name, given, None, take.norms, take.register)
+        spoken = judged(rubric, stored.judgement, name, alone.measured.score) if rubric else None
+        if take.refusal:
+            found[name] = alone
+        else:
+            found[name] = result(name, given, spoken, take.norms, take.register)
+    return found
 
 
 def _dimension(
     name: Dimension,
-    score: Scored,
-    effects: Mapping[Moment, float],
-    seen: Observation,
-    readings: Mapping[str, Reading],
-    norms: Norms,
-    phrases: Phrases,
-    exercise: Exercise,
-    refusal: str,
+    one: Result,
+    rises: Mapping[Moment, Mapping[Dimension, float]],
+    take: _Take,
+    *,
+    by_ear: bool,
 ) -> DimensionScore:
+    norms, phrases = take.norms, take.phrases
     norm = norms.dimensions[name]
-    register = exercise.register_
-    parts = tuple(
-        Part(
-            measure=part,
-            label=norms.measures[part].label,
-            value=_rounded(readings[part].value),
-            unit=norms.measures[part].unit,
-            weight=weight,
-            score=_rounded(score.parts.get(part)),
-            band=norms.measures[part].bands[register],
-            source=norms.measures[part].source,
-            reason=_reason(part, readings[part].reason, norms, phrases),
-        )
-        for part, weight in norm.parts.items()
-    )
-    if score.score is None or score.low is None or score.high is None:
-        missing = [part for part in norm.parts if readings[part].value is None]
-        first = max(missing, key=lambda part: norm.parts[part], default="")
-        return DimensionScore(
-            dimension=name,
-            label=norm.label,
-            state="not_scored",
-            coverage=_rounded(score.coverage) or 0.0,
-            reason=refusal
-            or (first and _reason(first, readings[first].reason, norms, phrases))
-            or phrases.reasons["coverage"],
-            parts=parts,
-        )
-    outcome = state(score.low, score.high, exercise.criteria.passing_score)
-    weighted = sorted(
-        score.parts, key=lambda part: (norm.parts[part] * (1 - score.parts[part]), part)
-    )
-    carried = max(score.parts, key=lambda part: (norm.parts[part] * score.parts[part], part))
-    return DimensionScore(
+    measured = one.measured
+    shown = DimensionScore(
         dimension=name,
         label=norm.label,
-        state=outcome,
-        score=_rounded(score.score),
-        low=_rounded(score.low),
-        high=_rounded(score.high),
-        coverage=_rounded(min(1.0, score.coverage)) or 0.0,
-        provisional=seen.tally.seconds < norms.full_seconds,
-        summary=phrases.summaries[outcome].format(
-            label=norm.label,
-            best=_lower(norms.measures[carried].label),
-            worst=_lower(norms.measures[weighted[-1]].label),
+        state="not_scored",
+        coverage=rounded(one.coverage) or 0.0,
+        measured=rounded(measured.score),
+        judged=rounded(one.judged.score) if one.judged else None,
+        judged_weight=rounded(norm.judged) or 0.0,
+        parts=tuple(
+            Part(
+                measure=part,
+                label=norms.measures[part].label,
+                value=rounded(take.readings[part].value),
+                unit=norms.measures[part].unit,
+                weight=rounded(weight) or 0.0,
+                score=rounded(measured.parts.get(part)),
+                band=norms.measures[part].band(take.register),
+                source=norms.measures[part].source,
+                reason=figures.reason(part, take.readings[part].reason, norms, phrases),
+            )
+            for part, weight in norm.parts.items()
         ),
-        parts=parts,
-        events=tuple(_event(moment, effect) for moment, effect in effects.items()),
+        criteria=tuple(_criterion(part, phrases) for part in one.judged.parts)
+        if one.judged
+        else (),
     )
+    if one.score is None or one.low is None or one.high is None:
+        why = take.refusal or _unscored(name, one, take, by_ear=by_ear)
+        return shown.model_copy(update={"reason": why})
+    outcome = state(one.low, one.high, take.passing_score)
+    worst, best = _telling(name, one, take)
+    return shown.model_copy(
+        update={
+            "state": outcome,
+            "score": rounded(one.score),
+            "low": rounded(one.low),
+            "high": rounded(one.high),
+            "provisional": take.tally.seconds < norms.full_seconds,
+            "summary": phrases.summaries[outcome].format(
+                label=norm.label, best=_lower(best), worst=_lower(worst)
+            ),
+            "events": tuple(
+                _event(moment, rise[name]) for moment, rise in rises.items() if name in rise
+            ),
+        }
+    )
+
+
+def _criterion(part: JudgedPart, phrases: Phrases) -> JudgedPart:
+    if not part.reason:
+        return part
+    why = phrases.reasons.get(part.reason, phrases.reasons["not_judged"])
+    return part.model_copy(update={"reason": why})
+
+
+def _unscored(name: Dimension, one: Result, take: _Take, *, by_ear: bool) -> str:
+    """Why a dimension has no score: what weighs most of all that is missing."""
+    norm = take.norms.dimensions[name]
+    known = (
+        sum(part.weight for part in one.judged.parts if part.score is not None)
+        if (one.judged)
+        else 0.0
+    )
+    if norm.judged * (1 - known) >= (1 - norm.judged) * (1 - one.measured.coverage):
+        return take.phrases.reasons["no_words" if by_ear else "not_judged"]
+    missing = [part for part in norm.parts if take.readings[part].value is None]
+    first = max(missing, key=lambda part: norm.parts[part], default="")
+    why = first and figures.reason(first, take.readings[first].reason, take.norms, take.phrases)
+    return why or take.phrases.reasons["coverage"]
+
+
+def _telling(name: Dimension, one: Result, take: _Take) -> tuple[str, str]:
+    """The labels of the part that costs most and of the one that carries most."""
+    share = one.measured_weight
+    known = [
+        (share * take.norms.dimensions[name].parts[part], score, take.norms.measures[part].label)
+        for part, score in one.measured.parts.items()
+    ]
+    if one.judged is not None and one.judged.score is not None:
+        known += [
+            ((1 - share) * part.weight, part.score, part.label)
+            for part in one.judged.parts
+            if part.score is not None and part.weight > 0
+        ]
+    costly = max(known, key=lambda part: (part[0] * (1 - part[1]), part[2]))
+    carrying = max(known, key=lambda part: (part[0] * part[1], part[2]))
+    return costly[2], carrying[2]
 
 
 def _event(moment: Moment, effect: float) -> Event:
@@ -300,53 +298,99 @@ def _event(moment: Moment, effect: float) -> Event:
         start=round(moment.start, 3),
         end=round(moment.end, 3),
         text=moment.text,
-        value=_rounded(moment.value),
+        value=rounded(moment.value),
         effect=round(effect, 4),
         turn=moment.turn,
     )
 
 
+def _marks(take: _Take, rises: Mapping[Moment, Mapping[Dimension, float]]) -> Iterable[Mark]:
+    """Every moment once, the dismissed ones too, in the order of time."""
+    kept = set(take.moments)
+    seen: set[str] = set()
+    for moment in take.found:
+        if moment.id in seen:
+            continue
+        seen.add(moment.id)
+        phrase = take.phrases.marks.get(moment.kind)
+        yield Mark(
+            id=moment.id,
+            kind=moment.kind,
+            label=phrase.name if phrase else moment.kind,
+            start=round(moment.start, 3),
+            end=round(moment.end, 3),
+            turn=moment.turn,
+            text=moment.text,
+            value=rounded(moment.value),
+            good=moment.good,
+            dismissed=moment not in kept,
+            effects={
+                str(name): round(rise, 4) for name, rise in rises.get(moment, {}).items() if rise
+            },
+        )
+
+
+def _content(
+    stored: StoredSession, rubric: Rubric | None, seen: Observation, phrases: Phrases
+) -> Content:
+    if rubric is None:
+        return Content(state="not_judged", reason=phrases.reasons["no_rubric"])
+    about = Content(
+        state="not_judged",
+        rubric=rubric.id,
+        rubric_title=rubric.title,
+        rubric_source=rubric.source,
+    )
+    given = stored.judgement
+    if given is None or (given.rubric, given.rubric_version) != (rubric.id, rubric.version):
+        why = "no_words" if seen.turns and seen.by_ear else "not_judged"
+        return about.model_copy(update={"reason": phrases.reasons[why]})
+    return about.model_copy(
+        update={
+            "state": "judged",
+            "provider": given.provider,
+            "model": given.model,
+            "prompt_version": given.prompt_version,
+            "spread": given.spread,
+        }
+    )
+
+
 def _feedback(
-    seen: Observation,
-    scores: Mapping[Dimension, Scored],
-    costs: Mapping[Dimension, Mapping[Moment, float]],
-    readings: Mapping[str, Reading],
     dimensions: Sequence[DimensionScore],
-    norms: Norms,
-    phrases: Phrases,
+    rises: Mapping[Moment, Mapping[Dimension, float]],
+    take: _Take,
     history: History,
     started_at: float,
 ) -> Feedback:
-    if all(score.score is None for score in scores.values()):
-        reason = next((dimension.reason for dimension in dimensions), phrases.reasons["nothing"])
-        return Feedback(headline=phrases.headlines["not_scored"].format(reason=reason))
-    effects: dict[Moment, float] = {}
-    for found in costs.values():
-        for moment, effect in found.items():
-            effects[moment] = effects.get(moment, 0.0) + effect
+    if not any(one.score is not None for one in dimensions):
+        reason = next((one.reason for one in dimensions), take.phrases.reasons["nothing"])
+        return Feedback(headline=take.phrases.headlines["not_scored"].format(reason=reason))
     pauses = [
         (silence.start, silence.end)
-        for turn in seen.turns
+        for turn in take.seen.turns
         for silence in turn.silences
         if silence.kind == "boundary"
     ]
     return feedback(
         dimensions,
-        readings,
-        effects,
+        take.readings,
+        {moment: sum(rise.values()) for moment, rise in rises.items() if rise},
         pauses,
-        norms,
-        phrases,
+        take.norms,
+        take.phrases,
         history=history,
         started_at=started_at,
-        by_ear=seen.by_ear,
+        by_ear=take.seen.by_ear,
     )
 
 
 def _turns(
-    turns: Sequence[Turn], seen: Observation, character: Character, phrases: Phrases
+    turns: Sequence[Turn],
+    heard: Mapping[int, HeardTurn],
+    character: Character,
+    phrases: Phrases,
 ) -> Iterable[ReportTurn]:
-    heard = {turn.index: turn for turn in seen.turns}
     previous: Turn | None = None
     for turn in turns:
         mine = heard.get(turn.index)
@@ -365,6 +409,7 @@ def _turns(
             words=turn.words,
             interrupted=turn.interrupted,
             response=response,
+            phase=turn.phase,
             pauses=_silences(mine),
             speech=turn.sound.speech if turn.sound else (),
         )
@@ -378,238 +423,34 @@ def _silences(turn: HeardTurn | None) -> tuple[Pause, ...]:
     )
 
 
-def _measures(
-    seen: Observation,
-    readings: Mapping[str, Reading],
-    turns: Sequence[ReportTurn],
-    norms: Norms,
-    phrases: Phrases,
-) -> tuple[Measure, ...]:
-    known = [
-        Measure(
-            id=name,
-            label=norm.label,
-            value=_rounded(readings[name].value),
-            unit=norm.unit,
-            error=_rounded(readings[name].error) if readings[name].value is not None else None,
-            reason=_reason(name, readings[name].reason, norms, phrases),
-        )
-        for name, norm in norms.measures.items()
-    ]
-    curves = [
-        (turn.sound.start, pitch.semitones(turn.sound, seen.median_pitch))
-        for turn in seen.turns
-        if turn.sound and seen.median_pitch
-    ]
-    voiced = bool(curves) and not _unusable(seen)
-    whole = np.concatenate([curve for _, curve in curves]) if voiced else np.zeros(0)
-    windows = [window for start, curve in curves for window in pitch.windows(curve, start)]
-    boundary = [
-        silence.seconds
-        for turn in seen.turns
-        for silence in turn.silences
-        if silence.kind == "boundary"
-    ]
-    answers = [
-        turn.response
-        for before, turn in pairwise(turns)
-        if turn.speaker == "learner" and turn.response is not None and not before.interrupted
-    ]
-    others: list[tuple[str, float | None, str]] = [
-        ("pitch_range", pitch.range_80(whole), "semitones"),
-        ("monotony", pitch.monotony(windows) if voiced else None, "share"),
-        ("trail_off", None if _unusable(seen) else seen.trail_off, "decibels"),
-        ("boundary_pause", median(boundary) if boundary else None, "seconds"),
-        ("response_latency", median(answers) if answers else None, "seconds"),
-    ]
-    known += [
-        Measure(
-            id=name,
-            label=phrases.measures[name],
-            value=_rounded(value),
-            unit=phrases.measures[unit],
-            reason="" if value is not None else phrases.reasons["nothing"],
-        )
-        for name, value, unit in others
-    ]
-    return tuple(known)
-
-
-def _quality(seen: Observation, stored: StoredSession, phrases: Phrases) -> Quality:
-    notes = []
-    if seen.turns and seen.by_ear:
-        notes.append(phrases.notes["doubt" if seen.doubt else "by_ear"])
-    if seen.snr is not None and seen.snr < quality.LOWEST_SNR:
-        notes.append(phrases.notes["noise"].format(value=phrases.number(seen.snr, 0)))
-    if seen.clipping > quality.MOST_CLIPPING:
-        share = phrases.number(100 * seen.clipping, 1)
-        notes.append(phrases.notes["clipping"].format(value=share))
-    if seen.turns and not seen.by_ear:
-        if seen.tally.filled_pauses:
-            notes.append(phrases.notes["floor"])
-        if not seen.punctuated:
-            notes.append(phrases.notes["unpunctuated"])
-    if seen.sounds and stored.session.source == "conversation":
-        notes.append(phrases.notes["gain"])
-    return Quality(
-        snr=_rounded(seen.snr),
-        clipping=round(seen.clipping, 6),
-        words_heard=any(turn.words for turn in stored.turns if turn.speaker == "learner"),
-        notes=tuple(notes),
-    )
-
-
-def _pace(
-    seen: Observation,
-    readings: Mapping[str, Reading],
-    norms: Norms,
-    register: Register,
-    phrases: Phrases,
-) -> Curve:
-    norm = norms.measures["speech_rate"]
-    times, values = seen.pace
-    known = [value for value in values if value is not None]
-    mean = readings["speech_rate"].value
-    if known and mean is not None:
-        sentence = phrases.curves["pace_sentence"].format(
-            low=phrases.number(min(known), norm.decimals),
-            high=phrases.number(max(known), norm.decimals),
-            value=phrases.number(mean, norm.decimals),
-            target=phrases.zone(norm.bands[register], norm),
-        )
-    else:
-        sentence = phrases.curves["pace_none"]
-    points = norm.bands[register]
-    times, values = _thinned(times, values)
-    return Curve(
-        label=phrases.curves["pace"],
-        unit=phrases.curves["pace_unit"],
-        times=times,
-        values=values,
-        band=None if points[2] is None or points[3] is None else (points[2], points[3]),
-        sentence=sentence,
-    )
-
-
-def _pitch(
-    seen: Observation,
-    readings: Mapping[str, Reading],
-    norms: Norms,
-    register: Register,
-    phrases: Phrases,
-) -> Curve:
-    norm = norms.measures["pitch_variation"]
-    times: list[float] = []
-    values: list[float | None] = []
-    for turn in seen.turns:
-        if turn.sound is None or seen.median_pitch is None:
-            continue
-        curve = pitch.semitones(turn.sound, seen.median_pitch)
-        times += [turn.sound.start + index * HOP for index in range(len(curve))]
-        values += [None if np.isnan(value) else float(value) for value in curve]
-    value = readings["pitch_variation"].value
-    flat = [moment for moment in seen.moments if moment.kind == "monotone_stretch"]
-    if value is None:
-        sentence = phrases.curves["pitch_none"]
-    else:
-        sentence = phrases.curves["pitch_flat" if flat else "pitch_sentence"].format(
-            value=phrases.number(value, norm.decimals),
-            target=phrases.zone(norm.bands[register], norm),
-            moments=phrases.listed([clock(moment.start) for moment in flat]),
-        )
-    thin_times, thin_values = _thinned(times, values)
-    return Curve(
-        label=phrases.curves["pitch"],
-        unit=phrases.curves["pitch_unit"],
-        times=thin_times,
-        values=thin_values,
-        sentence=sentence,
-    )
-
-
-def _intensity(
-    seen: Observation,
-    readings: Mapping[str, Reading],
-    norms: Norms,
-    register: Register,
-    phrases: Phrases,
-) -> Curve:
-    """Level of the speech in dB over its own median, with gaps where nobody speaks."""
-    norm = norms.measures["loudness_variation"]
-    times: list[float] = []
-    values: list[float | None] = []
-    for sound in seen.sounds:
-        spoken = np.zeros(len(sound.intensity), dtype=bool)
-        for start, end in sound.speech:
-            first, last = round((start - sound.start) / HOP), round((end - sound.start) / HOP)
-            spoken[first : last + 1] = True
-        times += [sound.start + index * HOP for index in range(len(sound.intensity))]
-        values += [
-            level if inside else None for level, inside in zip(sound.intensity, spoken, strict=True)
-        ]
-    known = [level for level in values if level is not None]
-    middle = median(known) if known else 0.0
-    relative = [None if level is None else level - middle for level in values]
-    value = readings["loudness_variation"].value
-    sentence = (
-        phrases.curves["intensity_none"]
-        if value is None
-        else phrases.curves["intensity_sentence"].format(
-            value=phrases.number(value, norm.decimals),
-            target=phrases.zone(norm.bands[register], norm),
-        )
-    )
-    thin_times, thin_values = _thinned(times, relative)
-    return Curve(
-        label=phrases.curves["intensity"],
-        unit=phrases.curves["intensity_unit"],
-        times=thin_times,
-        values=thin_values,
-        sentence=sentence,
-    )
-
-
-def _thinned(
-    times: Sequence[float], values: Sequence[float | None]
-) -> tuple[tuple[float, ...], tuple[float | None, ...]]:
-    """At most `MOST_POINTS` points: equal groups, each its mean where at least half is known."""
-    size = max(1, -(-len(times) // MOST_POINTS))
-    thin_times = []
-    thin_values: list[float | None] = []
-    for first in range(0, len(times), size):
-        group = [value for value in values[first : first + size] if value is not None]
-        whole = times[first : first + size]
-        thin_times.append(round(fmean(whole), 3))
-        thin_values.append(round(fmean(group), 3) if 2 * len(group) >= len(whole) else None)
-    return tuple(thin_times), tuple(thin_values)
-
-
 def _evaluation(
     dimensions: Sequence[DimensionScore],
     told: Feedback,
     measures: Sequence[Measure],
-    seen: Observation,
+    take: _Take,
     duration: float,
 ) -> Evaluation:
-    """The outcome in the form of EVA-01."""
+    """The outcome in the form of EVA-01, with the focus areas of EVA-03 among its metrics."""
     scores = {one.dimension: one.score for one in dimensions if one.score is not None}
     points = [*told.strengths, *([told.priority] if told.priority else [])]
     lines = [remark.text for remark in points] or [told.headline]
     if told.drill:
         lines.append(f"{told.drill.title} – {told.drill.instructions}")
+    natural = (
+        None if take.refusal else figures.naturalness(take.readings, take.norms, take.register)
+    )
+    metrics: dict[str, float | str | None] = {measure.id: measure.value for measure in measures}
+    metrics["naturalness"] = rounded(natural)
+    metrics["response_time"] = metrics["response_latency"]
     return Evaluation(
         scores={str(name): score for name, score in scores.items()},
         feedback=tuple(lines),
         duration=round(duration, 3),
-        wordCount=seen.tally.words,
+        wordCount=take.seen.tally.words,
         fluencyScore=scores.get("fluency"),
         confidenceScore=scores.get("confidence"),
-        customMetrics={measure.id: measure.value for measure in measures},
+        customMetrics=metrics,
     )
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None or not isfinite(value) else round(value, 4)
 
 
 def _lower(label: str) -> str:

@@ -50,13 +50,16 @@ class Scored:
     parts: Mapping[str, float]
 
 
-def standard_error(norm: MeasureNorm, value: float, seconds: float, *, by_ear: bool) -> float:
-    """Standard error of a value measured on so many seconds of speech.
+def standard_error(norm: MeasureNorm, value: float, amount: float, *, by_ear: bool) -> float:
+    """Standard error of a value taken from so much of what it is measured `per`: seconds of speech,
+    or a count.
 
-    The error at 60 s shrinks with the square root of the speech; what the ear alone adds does not.
+    The error at 60 s, or of a single one, shrinks with the square root; what the ear alone adds
+    does not.
     """
     scale = abs(value) if norm.relative else 1.0
-    sampling = norm.error * sqrt(60 / seconds) if seconds > 0 else float("inf")
+    whole = 60.0 if norm.per == "seconds" else 1.0
+    sampling = norm.error * sqrt(whole / amount) if amount > 0 else float("inf")
     return scale * sqrt(sampling**2 + (norm.by_ear or 0.0) ** 2 * by_ear)
 
 
@@ -167,7 +170,7 @@ def _terms(
 
 
 def _points(norm: MeasureNorm, register: Register) -> Points:
-    return norm.bands.get(register) or next(iter(norm.bands.values()))
+    return norm.band(register)
 
 
 def _knots(points: Points) -> tuple[list[float], list[float]]:

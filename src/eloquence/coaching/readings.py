@@ -1,0 +1,75 @@
+"""The raw figures of a session: each with its standard error, or with why it cannot be taken."""
+
+from math import hypot
+
+from eloquence.coaching.evaluation import Reading, standard_error
+from eloquence.coaching.norms import Norms
+from eloquence.coaching.observation import Observation
+from eloquence.coaching.session import Profile
+from eloquence.delivery import quality
+from eloquence.delivery.sound import HOP
+from eloquence.delivery.tally import MEASURES, Tally
+
+_OF_VOICE = frozenset({"pitch_variation", "loudness_variation", "turn_end_pitch", "trail_off"})
+_OF_PITCH = frozenset({"pitch_variation", "turn_end_pitch"})
+_OF_DIALOGUE = frozenset({"response_latency", "talk_ratio", "questions", "interruptions", "uptake"})
+_UNASKED = 1.0
+"""Semitones of error of the ends of statements when no punctuation tells them from questions that
+only the tone marks."""
+
+
+def readings(
+    seen: Observation, tally: Tally, norms: Norms, profile: Profile = "native"
+) -> dict[str, Reading]:
+    """Every measure of `norms` on a tally of the session."""
+    found = {}
+    for name, norm in norms.measures.items():
+        reason = _unmeasured(name, seen, tally, norms, profile)
+        value = None if reason else MEASURES[name](tally)
+        if value is None:
+            found[name] = Reading(None, reason=reason or "nothing")
+            continue
+        amount = float(getattr(tally, norm.per))
+        error = standard_error(norm, value, amount, by_ear=seen.by_ear)
+        if not seen.punctuated:
+            if name == "mid_phrase_pauses":
+                error = hypot(error, norms.unknown_pauses.error)
+            elif name == "turn_end_pitch" and not seen.by_ear:
+                error = hypot(error, _UNASKED)
+        found[name] = Reading(value, error)
+    return found
+
+
+def unusable(seen: Observation) -> str:
+    """Why the sound is not good enough to be measured (a key of `Phrases.reasons`), or nothing."""
+    if seen.clipping > quality.MOST_CLIPPING:
+        return "clipping"
+    return "noise" if seen.snr is not None and seen.snr < quality.LOWEST_SNR else ""
+
+
+def _unmeasured(name: str, seen: Observation, tally: Tally, norms: Norms, profile: Profile) -> str:
+    """Why a measure cannot be taken in this session (a key of `Phrases.reasons`), or nothing."""
+    norm = norms.measures[name]
+    if not seen.turns:
+        return "no_speech"
+    if profile == "speech_difference" and norm.about == "speech":
+        return "profile_speech_difference"
+    if (name in _OF_VOICE or seen.by_ear) and (reason := unusable(seen)):
+        return reason
+    if name in _OF_VOICE and not seen.sounds:
+        return "no_sound"
+    if seen.by_ear and norm.by_ear is None:
+        return "by_ear"
+    if name in _OF_PITCH and tally.pitch_frames * HOP < norms.least_voicing:
+        return "little_voice"
+    if name in _OF_DIALOGUE and not tally.character_turns:
+        return "no_dialogue"
+    if tally.seconds < norm.least_seconds:
+        return "more_speech"
+    if name == "filled_pauses" and not seen.tally.filled_pauses:
+        return "none_written"
+    if name == "sentence_length" and not seen.punctuated:
+        return "no_punctuation"
+    if norm.least and getattr(tally, norm.per) < norm.least:
+        return "more_ends" if norm.per in {"ends", "stretches"} else "more_turns"
+    return ""
