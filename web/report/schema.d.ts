@@ -114,6 +114,24 @@ export interface Drill {
   measure: string;
 }
 
+/** Whether a drill reached its target, from its own session alone. */
+export interface DrillResult {
+  drill: string;
+  title: string;
+  measure: string;
+  label: string;
+  unit: string;
+  value: number | null;
+  low: number | null;
+  high: number | null;
+  before: number | null;
+  at_least: number | null;
+  at_most: number | null;
+  reached: boolean | null;
+  certain: boolean;
+  sentence: string;
+}
+
 /** The outcome in the form that other tools read (EVA-01). */
 export interface Evaluation {
   scores: Record<string, number>;
@@ -311,8 +329,11 @@ export interface Report {
   quality: Quality;
   feedback: Feedback;
   profile: "native" | "learner" | "speech_difference" | "child";
+  setting: "conversation" | "presentation";
   purpose: "exercise" | "drill" | "retry";
   of: string;
+  drill: string;
+  retried: number | null;
   exam: boolean;
   overall: Overall | null;
   dimensions: Array<DimensionScore>;
@@ -323,6 +344,7 @@ export interface Report {
   proposal: Goal | null;
   comparison: Comparison | null;
   appointment: Appointment | null;
+  drill_result: DrillResult | null;
   weakest_turn: number | null;
   worked: string;
   plan: string;

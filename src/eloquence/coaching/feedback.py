@@ -11,7 +11,7 @@ from typing import Literal
 
 from eloquence.coaching.evaluation import Reading, band_score, side
 from eloquence.coaching.exercise import Dimension
-from eloquence.coaching.history import CERTAIN, JUDGED, Figure, History, resting
+from eloquence.coaching.history import JUDGED, Figure, History, judged_figure, resting
 from eloquence.coaching.norms import MeasureNorm, Norms, Points
 from eloquence.coaching.observation import Moment
 from eloquence.coaching.phrases import (
@@ -114,7 +114,7 @@ def feedback(
     bands: dict[str, Points] = {}
     for one in candidates:
         bands[one.name] = one.part.band if one.part else JUDGED
-        if one.criterion is not None and (figure := criterion_figure(one.criterion)):
+        if one.criterion is not None and (figure := judged_figure(one.criterion)):
             figures.setdefault(one.name, figure)
     rest = resting(history, figures, bands, started_at=started_at, by_ear=by_ear)
     chosen = next((one for one in faults if one.name not in rest), None)
@@ -136,15 +136,6 @@ def feedback(
         priority=priority,
         drill=_drill(chosen or open_one, phrases),
     )
-
-
-def criterion_figure(criterion: JudgedPart) -> Figure | None:
-    """The score of a judged criterion, with the error that its 80 % interval means."""
-    if criterion.score is None or criterion.measured:
-        return None
-    low = criterion.score if criterion.low is None else criterion.low
-    high = criterion.score if criterion.high is None else criterion.high
-    return Figure(value=criterion.score, error=(high - low) / 2 / CERTAIN)
 
 
 def _candidates(dimensions: Sequence[DimensionScore], norms: Norms) -> list[_Candidate]:

@@ -9,6 +9,7 @@ from pydantic import Field
 from eloquence.coaching.character import Language, Model
 from eloquence.coaching.exercise import Register
 from eloquence.coaching.norms import Points
+from eloquence.coaching.report import JudgedPart, Report
 from eloquence.coaching.session import Profile, Purpose
 
 Verdict = Literal["better", "worse", "same", "changed"]
@@ -72,6 +73,50 @@ class Past(Model):
 
 History = tuple[Past, ...]
 """Oldest first; never the session that is being reported."""
+
+
+def past(report: Report) -> Past:
+    """What a report leaves for later ones. Make it of the finished one, with its goal."""
+    goal, told = report.goal, report.feedback
+    return Past(
+        session=report.session,
+        exercise=report.exercise,
+        title=report.title,
+        language=report.language,
+        setting=report.setting,
+        started_at=report.started_at,
+        seconds=report.speech_seconds,
+        words=report.word_count,
+        by_ear=not report.word_count,
+        profile=report.profile,
+        purpose=report.purpose,
+        of=report.of,
+        goal="" if goal is None else goal.measure,
+        held=None if goal is None else goal.held,
+        measures={
+            measure.id: Figure(value=measure.value, error=measure.error)
+            for measure in report.measures
+            if measure.value is not None and measure.error is not None
+        },
+        criteria={
+            part.criterion: figure
+            for dimension in report.dimensions
+            for part in dimension.criteria
+            if (figure := judged_figure(part)) is not None
+        },
+        scores={one.dimension: one.score for one in report.dimensions if one.score is not None},
+        priority="" if told.priority is None else told.priority.measure,
+        drill="" if told.drill is None else told.drill.id,
+    )
+
+
+def judged_figure(criterion: JudgedPart) -> Figure | None:
+    """The score of a judged criterion, with the error that its 80 % interval means."""
+    if criterion.score is None or criterion.measured:
+        return None
+    low = criterion.score if criterion.low is None else criterion.low
+    high = criterion.score if criterion.high is None else criterion.high
+    return Figure(value=criterion.score, error=(high - low) / 2 / CERTAIN)
 
 
 def margin(before: Figure, after: Figure) -> float:

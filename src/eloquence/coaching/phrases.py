@@ -104,16 +104,14 @@ class HintPhrase(Model):
 class Target(Model):
     """What a drill wants, to be read off its own session at once.
 
-    What is looked at: a `measure`; how many `marks` of a kind there are; whether all `hints` of
-    the content were found; or, with `judged`, the criterion that the drill was given for. Which is
-    wanted: `at_least`, `at_most` or both, in the measure's unit (a count for marks, 0..1 for a
-    criterion); or a `change` against the session that the drill belongs to, as a share of its
-    value when `relative`.
+    What is looked at: a `measure`; how many `marks` of a kind there are; or, with `judged`, the
+    criterion that the drill was given for. What is wanted: `at_least`, `at_most` or both, in the
+    measure's unit (a count for marks, 0..1 for a criterion); or a `change` against the session
+    that the drill belongs to, as a share of its value when `relative`.
     """
 
     measure: str = ""
     marks: str = ""
-    hints: tuple[str, ...] = ()
     judged: bool = False
     at_least: float | None = None
     at_most: float | None = None
@@ -122,12 +120,10 @@ class Target(Model):
 
     @model_validator(mode="after")
     def _of_one_thing(self) -> "Target":
-        if sum(map(bool, (self.measure, self.marks, self.hints, self.judged))) != 1:
-            raise ValueError("a target looks at one of: measure, marks, hints, judged")
+        if sum(map(bool, (self.measure, self.marks, self.judged))) != 1:
+            raise ValueError("a target looks at one of: measure, marks, judged")
         bounds = self.at_least is not None or self.at_most is not None
-        if self.hints and (bounds or self.change is not None):
-            raise ValueError("hints are found or not: no figure")
-        if not self.hints and bounds == (self.change is not None):
+        if bounds == (self.change is not None):
             raise ValueError("a target has at_least or at_most, or else a change")
         if self.change is not None and not self.measure:
             raise ValueError("a change is one of a measure")
@@ -202,7 +198,8 @@ class Phrases(Model):
     ]
     appointments: dict[Literal["first", "second", "later"], str]
     results: dict[
-        Literal["reached", "missed", "open", "not_measured", "no_parent", "not_judged"], str
+        Literal["reached", "likely", "close", "missed", "not_measured", "no_parent", "not_judged"],
+        str,
     ]
     drills: tuple[DrillPhrase, ...]
 

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from eloquence.coaching.character import Language, Model, Share
-from eloquence.coaching.exercise import Dimension
+from eloquence.coaching.exercise import Dimension, Register
 from eloquence.coaching.judgement import Quote
 from eloquence.coaching.session import Phase, Profile, Purpose, Speaker
 from eloquence.delivery.words import Word
@@ -216,6 +216,31 @@ class Goal(Model):
     sentence: str = ""
 
 
+class DrillResult(Model):
+    """Whether a drill reached its target, from its own session alone."""
+
+    drill: str
+    title: str
+    measure: str
+    """What was looked at: a measure, a kind of mark that was counted, or a criterion."""
+    label: str
+    unit: str
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    """80 % interval of the value; for a change, the error of both takes together."""
+    before: float | None = None
+    """The value in the session that the drill belongs to, when the target is a change."""
+    at_least: float | None = None
+    at_most: float | None = None
+    """What the value was to reach."""
+    reached: bool | None = None
+    """Whether the value reached it; None when it could not be measured."""
+    certain: bool = False
+    """Whether the whole interval says the same."""
+    sentence: str
+
+
 class Appointment(Model):
     """When to come back: days from this session, as POSIX times of the first and last moment."""
 
@@ -362,8 +387,14 @@ class Report(Model):
     quality: Quality
     feedback: Feedback
     profile: Profile = "native"
+    setting: Register = "conversation"
+    """The register whose norms applied."""
     purpose: Purpose = "exercise"
     of: str = ""
+    drill: str = ""
+    """The id of the drill that this session was."""
+    retried: int | None = None
+    """The index, in the session `of`, of the answer that this one is another try of."""
     exam: bool = False
     overall: Overall | None = None
     dimensions: tuple[DimensionScore, ...]
@@ -377,6 +408,8 @@ class Report(Model):
     comparison: Comparison | None = None
     """With the last take of the same exercise, or with the take that a retry or drill is of."""
     appointment: Appointment | None = None
+    drill_result: DrillResult | None = None
+    """What a session that is a drill came to."""
     weakest_turn: int | None = None
     """The learner's turn that is worth trying again."""
     worked: str = ""
