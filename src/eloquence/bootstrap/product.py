@@ -14,16 +14,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eloquence.bootstrap.practice import practice
 from eloquence.bootstrap.reports import Reports
-from eloquence.bootstrap.stages import BY_EAR, choices, status
-from eloquence.coaching.session import Session, SessionEnd
+from eloquence.bootstrap.stages import BY_EAR, choices, conducted, status
+from eloquence.coaching.exercise import Exercise
+from eloquence.coaching.levels import turn_score
+from eloquence.coaching.session import Session, SessionEnd, Turn
 from eloquence.config import Settings
 from eloquence.delivery import sound
 from eloquence.errors import (
     AgentCreationError,
     CapacityError,
     ConnectionLostError,
-    ContentError,
     DependencyNotFoundError,
     EloquenceError,
 )
@@ -119,23 +121,20 @@ class Eloquence:
     async def converse(self, hello: Hello, transport: "Transport") -> tuple[str, SessionEnd]:
         """Holds one conversation over the transport; returns its id and how it ended.
 
-        Raises CapacityError, ContentError (no such exercise), ConfigurationError (a stage that
-        was named cannot serve), AgentCreationError, StorageError.
+        Raises CapacityError, ContentError (no such exercise or drill), SessionNotFoundError and
+        SessionCreationError (nothing to practise in that session), ConfigurationError (a stage
+        that was named cannot serve), AgentCreationError, StorageError.
         """
         from eloquence.conversation.conversation import Conversation, Plan, Stages
         from eloquence.conversation.stages import StageContext
 
         with self.admitted():
-            exercise = self.library.exercise(hello.exercise, hello.language)
-            try:
-                scenario = exercise.scenario(hello.scenario)
-            except KeyError:
-                raise ContentError(
-                    f"Exercise {exercise.id!r} has no scenario {hello.scenario!r}.",
-                    mend=f"It has: {', '.join(one.id for one in exercise.scenarios)}.",
-                ) from None
-            character = self.library.character(exercise.character, hello.language)
-            chosen = choices(self.settings, hello.language)
+            asked = await practice(hello, self.library, self.store)
+            exercise, scenario, language = asked.exercise, asked.scenario, asked.language
+            character = self.library.character(exercise.character, language)
+            chosen = choices(self.settings, language)
+            if asked.purpose != "exercise":
+                chosen["llm"] = conducted(chosen["llm"], language)
             for stage, choice in chosen.items():
                 if not choice.readiness.ready:
                     raise DependencyNotFoundError(
@@ -143,12 +142,13 @@ class Eloquence:
                         mend=choice.readiness.mend,
                     )
             context = StageContext(
-                language=hello.language,
+                language=language,
                 exercise=exercise,
                 scenario=scenario,
                 character=character,
                 resources=self.resources,
                 seed=secrets.randbits(32),
+                exam=hello.exam,
             )
             made: dict[Stage, Any] = {}
             try:
@@ -169,11 +169,18 @@ class Eloquence:
                 exercise=exercise.id,
                 scenario=scenario.id,
                 character=character.id,
-                language=hello.language,
+                language=language,
                 started_at=time.time(),
                 stages={stage: choice.provider.name for stage, choice in chosen.items()},
                 keep_audio=hello.keep_audio,
                 title=exercise.title,
+                profile=hello.profile,
+                purpose=asked.purpose,
+                of=hello.of if asked.purpose != "exercise" else "",
+                drill=hello.drill,
+                retried=hello.retry,
+                goal=hello.goal,
+                exam=hello.exam,
             )
             async with AsyncExitStack() as stack:
                 recorder = None
@@ -186,17 +193,23 @@ class Eloquence:
                     exercise=exercise,
                     scenario=scenario,
                     character=character,
-                    lines=self.library.lines(hello.language),
+                    lines=self.library.lines(language),
                     stages=Stages(**made),
                     statuses={stage: status(choice) for stage, choice in chosen.items()},
                     last_turn=context.last_turn,
                     by_ear=chosen["stt"].provider.name == BY_EAR,
-                    duration=60 * (scenario.duration_minutes or exercise.duration_minutes),
+                    duration=asked.duration,
                     idle=60 * self.settings.idle_minutes,
-                    patience=hello.patience,
+                    patience=None if asked.purpose == "drill" else hello.patience,
                     push_to_talk=hello.push_to_talk,
                     frugal=any(choice.readiness.leaves_machine for choice in chosen.values()),
                     measure=self._measure,
+                    grade=partial(self._grade, session, exercise),
+                    warm_up=hello.warm_up,
+                    hints=hello.hints,
+                    task=asked.task,
+                    forbidden=asked.forbidden,
+                    seed=context.seed,
                     recording=recorder,
                     stopping=lambda: self.stopping,
                 )
@@ -215,6 +228,20 @@ class Eloquence:
     async def _measure(self, samples: NDArray[np.float32], start: float) -> sound.Sound:
         return await asyncio.get_running_loop().run_in_executor(
             self._analyst, partial(sound.measure, samples, INPUT_RATE, start=start)
+        )
+
+    async def _grade(self, session: Session, exercise: Exercise, turn: Turn) -> float | None:
+        """How well a measured turn held the session's goal."""
+        return await asyncio.get_running_loop().run_in_executor(
+            self._analyst,
+            partial(
+                turn_score,
+                turn,
+                self.library.norms(session.language),
+                self.library.lexicon(session.language),
+                exercise.register_,
+                session.goal,
+            ),
         )
 
 

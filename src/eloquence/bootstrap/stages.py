@@ -44,11 +44,18 @@ def choices(settings: Settings, language: Language) -> dict[Stage, Choice]:
     return chosen
 
 
-def conductor(chosen: Choice, language: Language) -> Choice:
-    """Who conducts by ear: the offline coach, saying so when somebody else was chosen."""
+def conducted(chosen: Choice, language: Language) -> Choice:
+    """The offline coach, who conducts drills and second tries: their lines are fixed."""
     if chosen.provider.name == "script":
         return chosen
-    script = registry.choose("llm", "script", {}, language, AUTOMATIC["llm"])
+    return registry.choose("llm", "script", {}, language, AUTOMATIC["llm"])
+
+
+def conductor(chosen: Choice, language: Language) -> Choice:
+    """Who conducts by ear: the offline coach, saying so when somebody else was chosen."""
+    script = conducted(chosen, language)
+    if script is chosen:
+        return chosen
     readiness = replace(
         script.readiness,
         detail=f"The offline coach conducts: without a recogniser the chosen "

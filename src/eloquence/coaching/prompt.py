@@ -17,17 +17,33 @@ _MANNERS = {
         "report comes after the conversation."
     ),
 }
+_EXAM = {
+    "fr": "C’est un examen : tu n’aides pas, tu n’encourages pas, tu ne donnes aucun indice.",
+    "en": "This is an exam: you do not help, you do not encourage, you give no hint.",
+}
 _CONTEXT = {"fr": "Situation : {}", "en": "Situation: {}"}
 _OBJECTIVE = {"fr": "But de la personne : {}", "en": "The person's aim: {}"}
 
 
-def instructions(character: Character, exercise: Exercise, scenario: Scenario) -> str:
-    """The system prompt: who one is, the scene, then the manners of spoken conversation."""
+def instructions(
+    character: Character,
+    exercise: Exercise,
+    scenario: Scenario,
+    *,
+    level: int = 1,
+    exam: bool = False,
+) -> str:
+    """The system prompt: who one is, the scene, how demanding to be (the scenario's level, 1..4),
+    then the manners of spoken conversation."""
     language = exercise.language
     parts = [character.prompt.strip(), scenario.prompts.system.strip()]
     if scenario.context:
         parts.append(_CONTEXT[language].format(scenario.context))
     if scenario.objective:
         parts.append(_OBJECTIVE[language].format(scenario.objective))
+    if scenario.levels:
+        parts.append(scenario.levels[min(level, len(scenario.levels)) - 1].prompt.strip())
     parts.append(_MANNERS[language])
+    if exam:
+        parts.append(_EXAM[language])
     return "\n\n".join(part for part in parts if part)

@@ -26,8 +26,9 @@ class Coach(Agent):
     """One character in one conversation.
 
     `listening` collects what the learner says. `speaking()` tells whether the learner can hear
-    the character right now; `closing()` gives the line that ends the exercise once its time is
-    over, else None. With `keep_sound` each utterance keeps its samples for the recording.
+    the character right now; `ahead()` gives a line that is said in place of the model's answer, as
+    the one that ends the exercise once its time is over, else None. With `keep_sound` each
+    utterance keeps its samples for the recording.
     """
 
     def __init__(
@@ -37,14 +38,14 @@ class Coach(Agent):
         listening: Listening,
         backchannels: frozenset[str],
         speaking: Callable[[], bool],
-        closing: Callable[[], str | None],
+        ahead: Callable[[], str | None],
         keep_sound: bool,
     ) -> None:
         super().__init__(instructions=instructions)
         self._listening = listening
         self._backchannels = frozenset(plain(word) for word in backchannels)
         self._speaking = speaking
-        self._closing = closing
+        self._ahead = ahead
         self._keep_sound = keep_sound
         self.reply = ""
         """What the model has written of its latest answer."""
@@ -118,12 +119,12 @@ class Coach(Agent):
         tools: list[llm.Tool],
         model_settings: ModelSettings,
     ) -> AsyncGenerator[llm.ChatChunk | str | FlushSentinel, None]:
-        """The model's answer, or the line that closes the exercise once its time is over."""
+        """The model's answer, or the line that is said in its place."""
         self.reply = ""
-        last_line = self._closing()
-        if last_line is not None:
-            self.reply = last_line
-            yield last_line
+        line = self._ahead()
+        if line is not None:
+            self.reply = line
+            yield line
             return
         async for chunk in Agent.default.llm_node(self, chat_ctx, tools, model_settings):
             if isinstance(chunk, llm.ChatChunk) and chunk.delta is not None:

@@ -1,6 +1,7 @@
 """One conversation, from the opening line to the stored end, over any transport."""
 
 import asyncio
+import contextlib
 import itertools
 import logging
 import time
@@ -37,7 +38,9 @@ from numpy.typing import NDArray
 from eloquence import protocol
 from eloquence.coaching.character import Character
 from eloquence.coaching.exercise import Exercise, Scenario
+from eloquence.coaching.hints import BLOCKED, Hint
 from eloquence.coaching.lines import Lines
+from eloquence.coaching.practice import uses
 from eloquence.coaching.prompt import instructions
 from eloquence.coaching.session import (
     Latency,
@@ -47,9 +50,12 @@ from eloquence.coaching.session import (
     Status,
     Turn,
 )
+from eloquence.coaching.warm_up import microphone_faults
 from eloquence.conversation.coach import Coach
+from eloquence.conversation.guidance import Cue, Guidance
 from eloquence.conversation.listening import Listening
-from eloquence.conversation.stages import HEARD, LastTurn
+from eloquence.conversation.pace import Pace
+from eloquence.conversation.stages import HEARD, Conducts, LastTurn
 from eloquence.conversation.tape import RATE, Tape, TapedInput
 from eloquence.conversation.transport import Transport
 from eloquence.conversation.turn_taking import (
@@ -68,6 +74,8 @@ log = logging.getLogger("eloquence.conversation")
 
 Measure = Callable[[NDArray[np.float32], float], Awaitable[Sound]]
 """Measures samples (16 kHz) that begin at a position in seconds, off the event loop."""
+Grade = Callable[[Turn], Awaitable[float | None]]
+"""How well a measured turn held the learner's goal, 0..1; None when it cannot be told."""
 
 _NUDGE_AFTER = (12.0, 30.0)
 """Seconds of silence after which the character offers to wait: once, then once more."""
@@ -82,6 +90,14 @@ _STUCK = 15.0
 """Seconds of thinking after which a stage is taken to hang."""
 _TRIES = 3
 """Answers in a row that may fail before the conversation is given up."""
+_AFTER_WARM_UP = 3.0
+"""Seconds of silence after a warm-up that has had enough, then the exercise begins by itself."""
+_NOT_ANSWERED = 20.0
+"""Seconds of silence after the last offer to wait, then a warm-up that nobody answers is left."""
+_ORDERS_AT_MOST = 12
+_MESSAGES_AT_MOST = 60
+_PER = 5.0
+"""So many orders, and so many messages in all, in so many seconds: more than a person makes."""
 _LLM = APIConnectOptions(max_retry=1, retry_interval=0.3, timeout=10.0)
 _STT = APIConnectOptions(max_retry=2, retry_interval=0.5, timeout=10.0)
 _TTS = APIConnectOptions(max_retry=1, retry_interval=0.3, timeout=10.0)
@@ -134,7 +150,16 @@ class Plan:
     frugal: bool = False
     """Whether a stage is served outside, so that answers should not be made in vain."""
     measure: Measure | None = None
+    grade: Grade | None = None
     recording: Recording | None = None
+    warm_up: bool = False
+    hints: bool = True
+    """Whether a blocked learner is offered a hint."""
+    task: str = ""
+    """What a drill or a second try asks, to be shown all along."""
+    forbidden: str = ""
+    """The word that a drill forbids."""
+    seed: int = 0
     stopping: Callable[[], bool] = lambda: False
     """Whether the whole process is being stopped."""
 
@@ -171,6 +196,29 @@ class Conversation:
         self._tape = Tape(origin=time.time())
         self._listening = Listening(plan.last_turn)
         self._clock = _Clock()
+        self._conductor = plan.stages.llm if isinstance(plan.stages.llm, Conducts) else None
+        self._guidance = Guidance(
+            plan.session,
+            plan.exercise,
+            plan.scenario,
+            plan.lines,
+            warm_up=plan.warm_up,
+            hints=plan.hints,
+            conducted=self._conductor is not None,
+            seed=plan.seed,
+        )
+        self._cue: Cue | None = None
+        """What is said to the latest turn in place of the partner's answer."""
+        whole = plan.session.purpose == "exercise"
+        self._scene_since = 0.0 if whole and self._guidance.phase == "exercise" else None
+        """When on the clock the exercise's own time began."""
+        self._warm_ups = 0
+        self._warm_up_sounds: list[Sound] = []
+        self._forbidden_uses = 0
+        self._orders = Pace(_ORDERS_AT_MOST, _PER)
+        self._messages = Pace(_MESSAGES_AT_MOST, _PER)
+        self._late_patience: float | None = None
+        self._cutting_in: asyncio.Task[None] | None = None
         self._journal: asyncio.Queue[Turn | None] = asyncio.Queue(maxsize=256)
         self._over: asyncio.Future[tuple[Status, str]] = asyncio.get_running_loop().create_future()
         self._indexes = itertools.count()
@@ -180,7 +228,6 @@ class Conversation:
         self._learner_ended: float | None = None
         self._quiet_since = time.monotonic()
         self._last_heard = time.monotonic()
-        self._nudges = iter(plan.lines.silence)
         self._nudged = 0
         self._apologies = itertools.cycle(plan.lines.no_answer)
         self._goodbye = False
@@ -195,11 +242,11 @@ class Conversation:
         self._apology_owed = False
         self._failed_stage: Literal["stt", "llm", "tts"] | None = None
         self._coach = Coach(
-            instructions=instructions(plan.character, plan.exercise, plan.scenario),
+            instructions=self._instructions(),
             listening=self._listening,
             backchannels=plan.lines.backchannels,
             speaking=lambda: transport.audible,
-            closing=self._last_line,
+            ahead=self._ahead,
             keep_sound=plan.recording is not None,
         )
         self._patience = patience_with(plan.patience, plan.exercise.patience)
@@ -247,6 +294,7 @@ class Conversation:
 
     async def _hold(self) -> tuple[Status, str]:
         async with utils.http_context.open(), asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
             tasks.create_task(self._write_turns(tasks))
             try:
                 await self._start()
@@ -301,12 +349,21 @@ class Conversation:
                 patience=self._patience.maximum,
                 by_ear=plan.by_ear,
                 stages=plan.statuses,
+                purpose=plan.session.purpose,
+                task=plan.task,
+                phase=self._guidance.phase,
+                level=self._guidance.level,
+                exam=plan.session.exam,
+                hints=self._guidance.offers_hints,
+                goal=plan.session.goal,
             )
         )
         engine.on("agent_state_changed", self._on_agent_state)
-        engine.say(plan.scenario.prompts.initial)
+        engine.say(self._guidance.opening)
 
     async def _stop(self) -> None:
+        if self._cutting_in is not None:
+            await utils.aio.cancel_and_wait(self._cutting_in)
         if self._listening.speaking:
             self._cut_off = True
             self._listening.voice_ended(self._tape.end)
@@ -324,18 +381,33 @@ class Conversation:
 
     def _obey(self, message: protocol.ClientMessage) -> None:
         engine, paused = self._engine, self._clock.paused_at is not None
+        if not self._messages.allows():
+            raise RemoteProtocolError("Messages arrive much faster than a person acts.")
+        if isinstance(message, _ORDERS) and not self._orders.allows():
+            self._refuse(message)
+            return
         match message:
             case protocol.End():
                 self._finish("complete", "learner")
             case protocol.Interrupt():
                 engine.interrupt()
-            case protocol.Say(text=text) if not paused and not self._typed.full():
+            case protocol.Say() if not paused and self._typed.full():
+                self._tell("too_fast", self._plan.lines.too_fast)
+            case protocol.Say(text=text) if not paused:
                 self._typed.put_nowait(text)
+            case protocol.Help() if not paused:
+                self._help()
+            case protocol.Repeat() if not paused:
+                engine.interrupt()
+                engine.say(self._guidance.question)
+            case protocol.Restart() if not paused:
+                engine.interrupt()
+                engine.clear_user_turn()
+                self._keep_unfinished_turn()
+                self._restart()
+                engine.say(self._guidance.first_question)
             case protocol.Pause():
-                self._clock.pause()
-                engine.input.set_audio_enabled(False)
-                self._transport.suspend(True)
-                self._transport.send(protocol.StateChanged(state="paused"))
+                self._pause()
             case protocol.Resume():
                 self._clock.resume()
                 self._quiet_since = self._last_heard = time.monotonic()
@@ -344,10 +416,7 @@ class Conversation:
                 state: protocol.State = "speaking" if self._transport.audible else "listening"
                 self._transport.send(protocol.StateChanged(state=state))
             case protocol.SetPatience(seconds=seconds):
-                self._patience = patience_with(seconds, self._plan.exercise.patience)
-                engine.update_options(
-                    endpointing_opts=endpointing(self._patience, push_to_talk=self._push_to_talk)
-                )
+                self._set_patience(seconds)
             case protocol.SetPushToTalk(on=on):
                 self._push_to_talk = on
                 engine.update_options(
@@ -362,11 +431,177 @@ class Conversation:
             case protocol.Release() if not paused:
                 if self._push_to_talk:
                     engine.input.set_audio_enabled(False)
+                self._plan.last_turn.finished = not self._push_to_talk
                 engine.commit_user_turn(transcript_timeout=2.0, stt_flush_duration=0.6)
             case protocol.Hello():
                 raise RemoteProtocolError("A second hello came in one conversation.")
             case _:
                 pass
+
+    def _refuse(self, message: protocol.ClientMessage) -> None:
+        """Orders that come too fast are not followed, and that is told; of settings the last one
+        counts a little later."""
+        if isinstance(message, protocol.SetPatience):
+            self._late_patience = message.seconds
+        elif isinstance(message, protocol.SetPushToTalk):
+            raise RemoteProtocolError("Settings change much faster than a person acts.")
+        else:
+            self._tell("too_fast", self._plan.lines.too_fast)
+
+    def _set_patience(self, seconds: float) -> None:
+        self._late_patience = None
+        self._patience = patience_with(seconds, self._plan.exercise.patience)
+        self._engine.update_options(
+            endpointing_opts=endpointing(self._patience, push_to_talk=self._push_to_talk)
+        )
+
+    def _pause(self) -> None:
+        self._clock.pause()
+        self._engine.input.set_audio_enabled(False)
+        self._transport.suspend(True)
+        self._owed_since = None
+        self._transport.send(protocol.StateChanged(state="paused"))
+
+    def _tell(self, code: str, message: str) -> None:
+        self._transport.send(protocol.Notice(code=code, message=message))
+
+    # the coach's own part
+
+    def _instructions(self) -> str:
+        plan = self._plan
+        return instructions(
+            plan.character,
+            plan.exercise,
+            plan.scenario,
+            level=self._guidance.level or 1,
+            exam=plan.session.exam,
+        )
+
+    def _ahead(self) -> str | None:
+        """What is said in place of the model's answer to the latest turn."""
+        last_line = self._last_line()
+        if last_line is not None:
+            return last_line
+        facts = self._plan.last_turn
+        if self._listening.taken:
+            cue = self._cue
+        else:
+            cue = self._guidance.cue(facts.text, facts.seconds, self._clock.elapsed())
+        return None if cue is None else cue.line
+
+    def _take_cue(self) -> None:
+        """Decides what the turn that is over calls for, besides an answer."""
+        facts, now = self._plan.last_turn, self._clock.elapsed()
+        self._cue = cue = self._guidance.take(facts.text, facts.seconds, now)
+        if cue is not None and cue.hint is not None:
+            self._show_hint(cue.hint, spoken=True)
+        if cue is not None and cue.restart:
+            self._restart()
+
+    def _follow_cue(self, said: str, *, interrupted: bool) -> None:
+        """Brings about what was to follow a line, once it was said."""
+        cue = self._cue
+        if cue is None or cue.effect is None or not said or not cue.line.startswith(said):
+            return
+        match cue.effect:
+            case "begin":
+                # A learner who goes on talking is still warming up.
+                if not (interrupted or self._listening.speaking):
+                    asyncio.get_running_loop().call_soon(self._begin)
+            case "pause":
+                self._pause()
+            case "end":
+                self._finish("complete", "learner")
+
+    def _begin(self) -> None:
+        """Leaves the warm-up: the scene opens, and its time begins."""
+        if self._guidance.phase == "exercise" or self._over.done():
+            return
+        opening = self._guidance.begin()
+        self._cue = None
+        self._scene_since = self._clock.elapsed()
+        self._nudged = 0
+        self._transport.send(protocol.PhaseChanged(phase="exercise"))
+        self._advise()
+        self._forget()
+        self._engine.say(opening)
+
+    def _restart(self) -> None:
+        if self._conductor is not None:
+            self._conductor.restart()
+        if self._scene_since is not None:
+            self._scene_since = self._clock.elapsed()
+        self._forget()
+
+    def _forget(self) -> None:
+        """Empties what a language model reads of the conversation so far."""
+        empty = self._coach.update_chat_ctx(llm.ChatContext.empty())
+        self._tasks.create_task(empty)
+
+    def _help(self) -> None:
+        now = self._clock.elapsed()
+        hint = self._guidance.hints.asked(now)
+        if hint is None:
+            self._tell("no_hint", self._plan.lines.no_hint[0])
+            return
+        self._guidance.hints.gave(hint, now)
+        self._show_hint(hint, spoken=True)
+        self._engine.say(hint.text)
+
+    def _offer_hint(self, silence: float) -> None:
+        if self._guidance.phase == "warm_up" or silence <= BLOCKED:
+            return
+        now = self._clock.elapsed()
+        hint = self._guidance.hints.offer(now, silence)
+        if hint is not None:
+            self._guidance.hints.gave(hint, now)
+            self._show_hint(hint, spoken=False)
+
+    def _show_hint(self, hint: Hint, *, spoken: bool) -> None:
+        self._guidance.aside(hint.text)
+        self._transport.send(protocol.Hint(text=hint.text, about=hint.about, spoken=spoken))
+
+    def _advise(self) -> None:
+        """Tells what is wrong with the microphone, once the whole warm-up was measured."""
+        if self._guidance.phase == "warm_up" or len(self._warm_up_sounds) < self._warm_ups:
+            return
+        for fault in microphone_faults(self._warm_up_sounds):
+            self._tell(f"microphone_{fault}", self._plan.lines.microphone[fault])
+        self._warm_up_sounds.clear()
+
+    async def _judge(self, turn: Turn) -> None:
+        """Moves the partner's level by how the turn was held."""
+        if turn.level is None or self._plan.grade is None:
+            return
+        if not self._guidance.scored(await self._plan.grade(turn)):
+            return
+        level = self._guidance.level
+        assert level is not None
+        if self._conductor is not None:
+            self._conductor.level = level
+        await self._coach.update_instructions(self._instructions())
+        self._transport.send(protocol.LevelChanged(level=level, highest=self._guidance.highest))
+
+    async def _cut_in(self, line: str) -> None:
+        """The partner takes the turn from a learner who goes on talking."""
+        at = self._tape.at(time.time())
+        self._listening.voice_ended(at)
+        self._cut_off = True
+        self._taken.clear()
+        self._engine.commit_user_turn(
+            transcript_timeout=1.0, stt_flush_duration=0.3, skip_reply=True
+        )
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._taken.wait(), 1.5)
+        self._keep_unfinished_turn()
+        self._cut_off = False
+        self._owed_since, self._cue = None, None
+        if self._engine.user_state == "speaking":
+            self._listening.voice_started(self._tape.at(time.time()))
+        # Said over the learner: held back by their voice it would never be heard.
+        self._engine.say(line, allow_interruptions=False)
+
+    # typed turns
 
     async def _answer_typed(self) -> None:
         """Takes typed turns one after the other, each after the character has fallen silent."""
@@ -391,7 +626,10 @@ class Conversation:
                 self._finish("interrupted", "idle")
             if paused_at is not None:
                 continue
+            if self._late_patience is not None and self._orders.allows():
+                self._set_patience(self._late_patience)
             self._watch_answer(now)
+            self._watch_length()
             if self._engine.agent_state != "listening" or self._engine.user_state == "speaking":
                 self._quiet_since = now
                 continue
@@ -403,15 +641,23 @@ class Conversation:
                     self._engine.say(last_line)
                 elif silence >= 2 * _GRACE:
                     self._finish("complete", "duration")
-            elif self._nudged < len(_NUDGE_AFTER) and silence >= _NUDGE_AFTER[self._nudged]:
-                self._nudged += 1
-                line = next(self._nudges, None)
-                if line is not None:
-                    self._engine.say(line)
+                continue
+            self._offer_hint(silence)
+            if self._guidance.warmed_up and silence >= _AFTER_WARM_UP:
+                self._begin()
+            elif self._nudged < len(_NUDGE_AFTER):
+                if silence >= _NUDGE_AFTER[self._nudged]:
+                    nudges = self._guidance.nudges
+                    if self._nudged < len(nudges):
+                        self._engine.say(nudges[self._nudged])
+                    self._nudged += 1
+            elif silence >= _NOT_ANSWERED:
+                self._begin()
 
     def _last_line(self) -> str | None:
         """The line that closes the exercise, once its time is over."""
-        if self._clock.elapsed() < self._plan.duration:
+        began = self._scene_since
+        if began is None or self._clock.elapsed() - began < self._plan.duration:
             return None
         return self._plan.scenario.script.close[0]
 
@@ -427,6 +673,19 @@ class Conversation:
             self._engine.interrupt()
             self._fail("tts" if self._coach.reply else "llm", "timeout")
 
+    def _watch_length(self) -> None:
+        """Lets the most demanding partner cut in on a long turn."""
+        began = self._listening.began
+        busy = self._cutting_in is not None and not self._cutting_in.done()
+        if began is None or busy or self._push_to_talk or self._guidance.phase == "warm_up":
+            return
+        if not self._listening.speaking or self._engine.agent_state != "listening":
+            return
+        talked = self._tape.at(time.time()) - began
+        line = self._guidance.interruption(talked, self._clock.elapsed())
+        if line is not None:
+            self._cutting_in = asyncio.create_task(self._cut_in(line))
+
     def _finish(self, status: Status, reason: str) -> None:
         if not self._over.done():
             self._over.set_result((status, reason))
@@ -439,7 +698,6 @@ class Conversation:
         if speaking:
             self._last_heard = time.monotonic()
             self._nudged = 0
-            self._nudges = iter(self._plan.lines.silence)
             self._listening.voice_started(at)
         elif event.old_state == "speaking":
             self._listening.voice_ended(at - SILENCE)
@@ -456,9 +714,19 @@ class Conversation:
         text = f"{self._heard_text} {event.transcript}".strip()
         if event.is_final:
             self._heard_text = text
+            self._mark(event.transcript)
         self._transport.send(
             protocol.Caption(id=self._caption_id, speaker="learner", text=text, final=False)
         )
+
+    def _mark(self, text: str) -> None:
+        """Tells of each use of the word that a drill forbids."""
+        word = self._plan.forbidden
+        for _ in range(uses(text, word) if word else 0):
+            self._forbidden_uses += 1
+            self._transport.send(
+                protocol.Mark(kind="forbidden_word", text=word, count=self._forbidden_uses)
+            )
 
     def _on_playback(self, utterance: Utterance, position: float, *, finished: bool) -> None:
         self._utterance = utterance
@@ -493,6 +761,8 @@ class Conversation:
         start = min([v[0] for v in voice] + [w.start for w in words[:1]], default=now)
         end = max([v[1] for v in voice] + [w.end for w in words[-1:]], default=now)
         self._learner_ended = metrics.get("stopped_speaking_at", time.time())
+        phase = self._guidance.phase
+        self._take_cue()
         self._record_turn(
             Turn(
                 index=next(self._indexes),
@@ -502,6 +772,8 @@ class Conversation:
                 text=text,
                 words=words or None,
                 interrupted=self._cut_off,
+                phase=phase,
+                level=self._level,
                 latency=Latency(
                     endpointing=_rounded(metrics.get("end_of_turn_delay")),
                     transcription=_rounded(metrics.get("transcription_delay")),
@@ -534,6 +806,8 @@ class Conversation:
             end=round(max(start, self._tape.at(time.time())), 3),
             text=(item.text_content or "").strip(),
             interrupted=item.interrupted,
+            phase=self._guidance.phase,
+            level=self._level,
             latency=Latency(
                 llm=_rounded(metrics.get("llm_node_ttft")),
                 tts=_rounded(metrics.get("tts_node_ttfb")),
@@ -552,6 +826,10 @@ class Conversation:
         )
         self._quiet_since = time.monotonic()
         self._owed_since = None
+        if self._scene_since is None and self._guidance.phase == "exercise":
+            self._scene_since = self._clock.elapsed()  # a drill's time runs from its instruction on
+        self._guidance.said(utterance.text.strip() or turn.text)
+        self._follow_cue(turn.text, interrupted=turn.interrupted)
         if turn.text != self._apology:
             self._unanswered = 0
         elif self._hopeless:
@@ -559,7 +837,7 @@ class Conversation:
         last_line = self._last_line()
         if last_line is not None and turn.text and last_line.startswith(turn.text):
             self._finish("complete", "duration")
-        elif getattr(self._plan.stages.llm, "finished", False):
+        elif self._conductor is not None and self._conductor.finished:
             self._finish("complete", "script")
 
     def _on_error(self, event: ErrorEvent) -> None:
@@ -611,7 +889,13 @@ class Conversation:
 
     # what is kept
 
+    @property
+    def _level(self) -> int | None:
+        return self._guidance.level if self._guidance.phase == "exercise" else None
+
     def _record_turn(self, turn: Turn) -> None:
+        if turn.phase == "warm_up" and turn.speaker == "learner":
+            self._warm_ups += 1
         self._journal.put_nowait(turn)
 
     def _keep_sound(self, utterance: Utterance, started_at: float, position: float) -> None:
@@ -641,6 +925,8 @@ class Conversation:
                     text=text,
                     words=words or None,
                     interrupted=True,
+                    phase=self._guidance.phase,
+                    level=self._level,
                 )
             )
 
@@ -687,6 +973,11 @@ class Conversation:
         try:
             sound = await measure(samples, start)
             await self._store.attach(self._plan.session.id, turn.index, sound)
+            if turn.phase == "warm_up":
+                self._warm_up_sounds.append(sound)
+                self._advise()
+            else:
+                await self._judge(turn.model_copy(update={"sound": sound}))
         except StorageError as error:
             log.error("the sound of a turn was not stored: %s", error.message)
         except Exception as error:  # a fault of the measures must not cost the conversation
@@ -733,6 +1024,17 @@ def _cause(error: object) -> Cause:
         return "unreachable"
     return "internal"
 
+
+_ORDERS = (
+    protocol.Say,
+    protocol.Interrupt,
+    protocol.Help,
+    protocol.Repeat,
+    protocol.Restart,
+    protocol.SetPatience,
+    protocol.SetPushToTalk,
+)
+"""What costs work to follow, so that its number is bounded."""
 
 _TOLD: dict[Cause, str] = {
     "authentication": "The service refused the key.",

@@ -58,6 +58,18 @@ class Listening:
         return self._speaking_since is not None
 
     @property
+    def taken(self) -> bool:
+        """Whether the latest turn was taken and nothing was heard since."""
+        return self._stale
+
+    @property
+    def began(self) -> float | None:
+        """When the turn that is being said began; None when nobody is talking."""
+        if self._stale or (self._speaking_since is None and not self.voice):
+            return None
+        return self.voice[0][0] if self.voice else self._speaking_since
+
+    @property
     def pending(self) -> bool:
         """Whether something was heard since the last turn was taken."""
         return not self._stale and bool(self.voice or self.words)
@@ -69,6 +81,7 @@ class Listening:
             self.voice.clear()
             self.facts.text, self.facts.seconds = "", 0.0
             self.facts.syllable_rate, self.facts.pauses = None, 0
+            self.facts.finished = False
 
     def _measure(self) -> None:
         spans = self.voice or [(word.start, word.end) for word in self.words]

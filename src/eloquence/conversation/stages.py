@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from eloquence.coaching.character import Character, Language
 from eloquence.coaching.exercise import Exercise, Scenario
@@ -26,6 +26,8 @@ class LastTurn:
     """Syllables per second of the turn, from the words or else from the sound; None if unknown."""
     pauses: int = 0
     """Silences of at least 1 s inside the turn."""
+    finished: bool = False
+    """Whether the learner said by key that this was all (« J’ai fini »)."""
 
 
 @dataclass(slots=True)
@@ -58,6 +60,23 @@ class Resources:
         self._made.clear()
 
 
+@runtime_checkable
+class Conducts(Protocol):
+    """A language-model stage that follows the exercise's file by itself, as the offline coach."""
+
+    level: int
+    """How demanding the partner is, 1..4; set by the engine."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether it has said its close: the engine may end the session after it."""
+        ...
+
+    def restart(self) -> None:
+        """Goes back before the first question."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class StageContext:
     """Everything a provider may need to make its stage for one conversation."""
@@ -71,3 +90,5 @@ class StageContext:
     """Updated in place by the engine before each reply."""
     seed: int = 0
     """Seeds whatever a stage draws at random, so that a conversation can be repeated."""
+    exam: bool = False
+    """Whether the learner is neither helped nor encouraged."""

@@ -47,6 +47,21 @@ class ScriptedLLM(engine.LLM[Never]):
         self._said: Line | None = None
 
     @property
+    def level(self) -> int:
+        """How demanding the partner is, 1..4."""
+        return self._conductor.level
+
+    @level.setter
+    def level(self, level: int) -> None:
+        self._conductor.level = level
+
+    def restart(self) -> None:
+        """Goes back before the first question."""
+        self._conductor.restart()
+        self._asked_after, self._said = None, None
+        self._before = self._conductor.place
+
+    @property
     def model(self) -> str:
         return "exercise-file"
 
@@ -96,7 +111,7 @@ class ScriptedLLM(engine.LLM[Never]):
             self._before = self._conductor.place
         turn = self._last_turn
         self._said = self._conductor.reply(
-            Heard(turn.text, turn.seconds, turn.syllable_rate, turn.pauses)
+            Heard(turn.text, turn.seconds, turn.syllable_rate, turn.pauses, turn.finished)
         )
         return self._said
 
@@ -127,7 +142,13 @@ class ScriptedStream(engine.LLMStream):
 
 def create(options: Options, context: StageContext) -> ScriptedLLM:
     """The coach of one conversation."""
-    conductor = Conductor(context.exercise, context.scenario, context.language, context.seed)
+    conductor = Conductor(
+        context.exercise,
+        context.scenario,
+        context.language,
+        context.seed,
+        encourage=not context.exam,
+    )
     return ScriptedLLM(conductor, context.last_turn)
 
 
