@@ -1,8 +1,8 @@
 """What the tests of coaching share: norms as shipped, an exercise, sessions made by hand."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import pytest
 from pydantic import BaseModel
@@ -12,7 +12,6 @@ import eloquence
 from eloquence.coaching.assessment import assess
 from eloquence.coaching.character import Character, Language
 from eloquence.coaching.exercise import (
-    Criteria,
     Exercise,
     Prompts,
     Register,
@@ -21,10 +20,16 @@ from eloquence.coaching.exercise import (
     Step,
 )
 from eloquence.coaching.feedback import Phrases
+from eloquence.coaching.judgement import Judgement
 from eloquence.coaching.lexicon import Lexicon
 from eloquence.coaching.norms import Norms
 from eloquence.coaching.report import Report
-from eloquence.coaching.session import Session, SessionEnd, StoredSession, Turn
+from eloquence.coaching.rubric import Rubric
+from eloquence.coaching.session import Annotations, Session, SessionEnd, StoredSession, Turn
+
+FREE_TALK: Mapping[str, Any] = {
+    "dimensions": ("fluency", "confidence", "clarity", "engagement"),
+}
 
 Content = TypeVar("Content", bound=BaseModel)
 Assess = Callable[..., Report]
@@ -62,6 +67,11 @@ def assessed() -> Assess:
         language: Language = "fr",
         register: Register = "conversation",
         end: SessionEnd | None = None,
+        criteria: Mapping[str, Any] | None = None,
+        questions: Literal["simple", "hard"] = "simple",
+        dismissed: Iterable[str] = (),
+        judgement: Judgement | None = None,
+        rubric: Rubric | None = None,
         **session: Any,
     ) -> Report:
         stored = StoredSession(
@@ -76,20 +86,29 @@ def assessed() -> Assess:
             ),
             turns=tuple(turns),
             end=end,
+            annotations=Annotations(dismissed=frozenset(dismissed)),
+            judgement=judgement,
         )
         return assess(
             stored,
-            exercise(language, register),
+            exercise(language, register, criteria, questions),
             character(language),
             content(Norms, language, "norms"),
             content(Lexicon, language, "lexicon"),
             content(Phrases, language, "feedback"),
+            rubric=rubric,
         )
 
     return report
 
 
-def exercise(language: Language, register: Register) -> Exercise:
+def exercise(
+    language: Language,
+    register: Register,
+    criteria: Mapping[str, Any] | None = None,
+    questions: Literal["simple", "hard"] = "simple",
+) -> Exercise:
+    """An exercise of free conversation; `criteria` in place of its own."""
     step = Step(id="opening", ask=("Bonjour",))
     scene = Scenario(
         id="first",
@@ -104,7 +123,8 @@ def exercise(language: Language, register: Register) -> Exercise:
             "description": "Parler",
             "character": "marie_coach",
             "scenarios": (scene,),
-            "criteria": Criteria(dimensions=("fluency", "confidence", "clarity", "engagement")),
+            "criteria": criteria or FREE_TALK,
+            "questions": questions,
             "difficulty": "beginner",
             "duration_minutes": 10,
             "register": register,

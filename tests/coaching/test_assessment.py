@@ -124,7 +124,9 @@ def whole(words: tuple[Word, ...] = GOOD, **sound: Any) -> Turn:
 
 def test_a_good_take_passes_every_dimension_that_can_be_scored(assessed: Assess) -> None:
     report = assessed([whole()])
-    assert [one.dimension for one in report.dimensions] == ["fluency", "clarity", "engagement"]
+    assert [one.dimension for one in report.dimensions] == [
+        "fluency", "confidence", "clarity", "engagement"
+    ]  # fmt: skip
     assert {one.state for one in report.dimensions} == {"pass"}
     assert not any(one.provisional for one in report.dimensions)
     assert report.word_count == 200
@@ -267,7 +269,7 @@ def test_under_45_seconds_a_score_is_provisional_and_its_interval_wider(assessed
     assert here.high - here.low > there.high - there.low
 
 
-def test_by_ear_fluency_clarity_and_engagement_are_scored_with_wider_intervals(
+def test_by_ear_fluency_and_engagement_are_scored_with_wider_intervals_and_clarity_is_not(
     assessed: Assess,
 ) -> None:
     pieces = tuple((index * 5.0, index * 5.0 + 4.4) for index in range(18))
@@ -279,8 +281,14 @@ def test_by_ear_fluency_clarity_and_engagement_are_scored_with_wider_intervals(
     assert any("oreille" in note for note in report.quality.notes)
     fluency = dimension(report, "fluency")
     assert fluency.coverage == pytest.approx(0.56)
-    assert dimension(report, "clarity").coverage == pytest.approx(0.6)
-    assert dimension(report, "engagement").coverage == pytest.approx(1)
+    clarity = dimension(report, "clarity")
+    assert clarity.coverage == pytest.approx(0.42)
+    assert clarity.score is None
+    assert clarity.measured is not None
+    assert "contenu" in clarity.reason
+    engagement = dimension(report, "engagement")
+    assert engagement.coverage == pytest.approx(0.6)
+    assert engagement.score == engagement.measured
     assert {pause.kind for pause in report.turns[0].pauses} == {"unknown"}
     by_words = dimension(assessed([whole()]), "fluency")
     assert fluency.high is not None
@@ -348,7 +356,8 @@ def test_without_punctuation_pauses_inside_phrases_are_estimated(assessed: Asses
     span = GOOD[-1].end
     assert value(report, "mid_phrase_pauses") == pytest.approx(0.15 * 19 * 60 / span, rel=0.01)
     clarity = dimension(report, "clarity")
-    assert clarity.coverage == pytest.approx(0.8)
+    assert clarity.coverage == pytest.approx(0.6 * 0.9)
+    assert clarity.state == "pass"
     assert any("ponctuation" in note for note in report.quality.notes)
 
 
@@ -392,7 +401,9 @@ def test_silent_and_wordless_turns_do_no_harm(assessed: Assess) -> None:
     assert dimension(report, "fluency").score == score(assessed([whole()]), "fluency")
 
 
-def test_the_response_latency_is_the_median_wait_before_answering(assessed: Assess) -> None:
+def test_the_response_latency_is_the_geometric_mean_of_the_waits_before_answering(
+    assessed: Assess,
+) -> None:
     turns, clock = [], 0.0
     for index, wait in enumerate((0.4, 1.0, 0.6)):
         turns.append(
@@ -402,7 +413,9 @@ def test_the_response_latency_is_the_median_wait_before_answering(assessed: Asse
         turns.append(spoken(2 * index + 1, words))
         clock = words[-1].end + 1
     report = assessed(turns)
-    assert value(report, "response_latency") == pytest.approx(0.6)
+    assert value(report, "response_latency") == pytest.approx(
+        (0.4 * 1.0 * 0.6) ** (1 / 3), rel=1e-3
+    )
     assert report.turns[2].response == pytest.approx(1.0)
 
 
@@ -415,15 +428,17 @@ def test_the_evaluation_has_the_keys_of_eva_01(assessed: Assess) -> None:
         "scores", "feedback", "duration", "wordCount", "fluencyScore", "confidenceScore",
         "customMetrics",
     }  # fmt: skip
-    assert set(evaluation["scores"]) == {"fluency", "clarity", "engagement"}
+    assert set(evaluation["scores"]) == {"fluency", "confidence", "clarity", "engagement"}
     assert evaluation["fluencyScore"] == evaluation["scores"]["fluency"]
-    assert evaluation["confidenceScore"] is None
+    assert evaluation["confidenceScore"] == evaluation["scores"]["confidence"]
     assert evaluation["duration"] == 100
     assert evaluation["wordCount"] == 200
     assert evaluation["feedback"]
-    assert {"speech_rate", "words_per_minute", "response_latency"} <= set(
-        evaluation["customMetrics"]
-    )
+    metrics = evaluation["customMetrics"]
+    assert {"speech_rate", "words_per_minute", "response_latency"} <= set(metrics)
+    assert 0 < metrics["naturalness"] <= 1
+    assert metrics["response_time"] == metrics["response_latency"]
+    assert metrics["vocabulary"] > 0
 
 
 def test_the_passing_score_is_that_of_the_exercise(assessed: Assess) -> None:

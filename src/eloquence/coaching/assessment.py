@@ -16,7 +16,7 @@ from eloquence.coaching.moments import moments, without
 from eloquence.coaching.norms import Norms
 from eloquence.coaching.observation import HeardTurn, Moment, Observation, observation
 from eloquence.coaching.profiles import norms_for
-from eloquence.coaching.readings import readings, unusable
+from eloquence.coaching.readings import REASONS, readings
 from eloquence.coaching.report import (
     Content,
     DimensionScore,
@@ -110,6 +110,8 @@ def assess(
         profile=session.profile,
         purpose=session.purpose,
         of=session.of,
+        drill=session.drill,
+        retried=session.retried,
         exam=session.exam,
         overall=overall(results, weights, exercise.criteria.passing_score),
         dimensions=dimensions,
@@ -157,12 +159,12 @@ def _refusal(
     seen: Observation, tally: Tally, norms: Norms, phrases: Phrases, profile: Profile
 ) -> str:
     """Why the whole session has no score, in a sentence; empty when it may have."""
+    if seen.fault is not None and (not seen.turns or seen.by_ear or seen.fault == "clipping"):
+        return phrases.reasons[REASONS[seen.fault]]
     if not seen.turns:
         return phrases.reasons["no_speech"]
     if profile == "child":
         return phrases.reasons["profile_child"]
-    if unusable(seen) == "clipping":
-        return phrases.reasons["clipping"]
     if tally.seconds < norms.least_seconds:
         return phrases.reasons["too_short"].format(
             low=phrases.number(norms.least_seconds, 0), value=phrases.number(tally.seconds, 0)
@@ -216,6 +218,7 @@ def _dimension(
                 label=norms.measures[part].label,
                 value=rounded(take.readings[part].value),
                 unit=norms.measures[part].unit,
+                percent=norms.measures[part].percent,
                 weight=rounded(weight) or 0.0,
                 score=rounded(measured.parts.get(part)),
                 band=norms.measures[part].band(take.register),

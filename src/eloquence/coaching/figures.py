@@ -12,7 +12,6 @@ from eloquence.coaching.feedback import Phrases
 from eloquence.coaching.lexicon import Lexicon
 from eloquence.coaching.norms import Norms
 from eloquence.coaching.observation import Observation
-from eloquence.coaching.readings import unusable
 from eloquence.coaching.report import Baseline, Measure, Quality
 from eloquence.coaching.session import StoredSession
 from eloquence.delivery import intensity, lexical, pitch, quality
@@ -52,13 +51,14 @@ def measures(
             label=norm.label,
             value=rounded(readings[name].value),
             unit=norm.unit,
+            percent=norm.percent,
             error=rounded(readings[name].error) if readings[name].value is not None else None,
             reason=reason(name, readings[name].reason, norms, phrases),
         )
         for name, norm in norms.measures.items()
     ]
     spoken_of = {name: one.reason for name, one in readings.items()}
-    voiced = not unusable(seen) and spoken_of["pitch_variation"] != "profile_speech_difference"
+    voiced = seen.fault is None and spoken_of["pitch_variation"] != "profile_speech_difference"
     curves = [(turn.sound, turn.semitones) for turn in seen.turns if turn.sound and voiced]
     whole = np.concatenate([curve for _, curve in curves]) if curves else np.zeros(0)
     windows = [one for sound, curve in curves for one in pitch.windows(curve, sound.start)]
@@ -82,6 +82,7 @@ def measures(
             label=phrases.measures[name],
             value=rounded(value),
             unit=phrases.measures[unit],
+            percent=unit == "share",
             reason="" if value is not None else phrases.reasons[key],
         )
         for name, value, unit, key in others
@@ -112,6 +113,8 @@ def sound_quality(seen: Observation, stored: StoredSession, phrases: Phrases) ->
         notes.append(phrases.notes["doubt" if seen.doubt else "by_ear"])
     if seen.snr is not None and seen.snr < quality.LOWEST_SNR:
         notes.append(phrases.notes["noise"].format(value=phrases.number(seen.snr, 0)))
+    if seen.fault == "music":
+        notes.append(phrases.notes["music"])
     if seen.clipping > quality.MOST_CLIPPING:
         share = phrases.number(100 * seen.clipping, 1)
         notes.append(phrases.notes["clipping"].format(value=share))

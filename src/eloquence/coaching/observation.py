@@ -93,7 +93,8 @@ class HeardTurn:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """A whole session. `doubt` is how far words and sound disagreed when that made it by ear."""
+    """A whole session. `doubt` is whether words and sound disagreed, which made it by ear; `fault`
+    is what makes the sound unfit to be measured."""
 
     turns: tuple[HeardTurn, ...]
     tally: Tally
@@ -102,6 +103,7 @@ class Observation:
     doubt: bool
     snr: float | None
     clipping: float
+    fault: quality.Fault | None
     median_pitch: float | None
     pace: tuple[tuple[float, ...], tuple[float | None, ...]]
     """Times (s) and syllables per second in windows of 6 s."""
@@ -141,6 +143,7 @@ def observation(turns: Sequence[Turn], norms: Norms, lexicon: Lexicon) -> Observ
         doubt=doubt,
         snr=snr,
         clipping=quality.clipping(sounds),
+        fault=quality.fault(sounds) if sounds else None,
         median_pitch=median,
         pace=(tuple(times), tuple(rates)),
         interruptions=tuple(taken),

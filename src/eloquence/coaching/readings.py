@@ -1,18 +1,28 @@
 """The raw figures of a session: each with its standard error, or with why it cannot be taken."""
 
+from collections.abc import Mapping
 from math import hypot
 
 from eloquence.coaching.evaluation import Reading, standard_error
 from eloquence.coaching.norms import Norms
 from eloquence.coaching.observation import Observation
 from eloquence.coaching.session import Profile
-from eloquence.delivery import quality
+from eloquence.delivery.quality import Fault
 from eloquence.delivery.sound import HOP
 from eloquence.delivery.tally import MEASURES, Tally
 
 _OF_VOICE = frozenset({"pitch_variation", "loudness_variation", "turn_end_pitch", "trail_off"})
 _OF_PITCH = frozenset({"pitch_variation", "turn_end_pitch"})
 _OF_DIALOGUE = frozenset({"response_latency", "talk_ratio", "questions", "interruptions", "uptake"})
+REASONS: Mapping[Fault, str] = {
+    "silence": "no_speech",
+    "no_voice": "no_voice",
+    "music": "music",
+    "clipping": "clipping",
+    "noise": "noise",
+}
+"""Why the sound was not measured, as a key of `Phrases.reasons`."""
+
 _UNASKED = 1.0
 """Semitones of error of the ends of statements when no punctuation tells them from questions that
 only the tone marks."""
@@ -40,13 +50,6 @@ def readings(
     return found
 
 
-def unusable(seen: Observation) -> str:
-    """Why the sound is not good enough to be measured (a key of `Phrases.reasons`), or nothing."""
-    if seen.clipping > quality.MOST_CLIPPING:
-        return "clipping"
-    return "noise" if seen.snr is not None and seen.snr < quality.LOWEST_SNR else ""
-
-
 def _unmeasured(name: str, seen: Observation, tally: Tally, norms: Norms, profile: Profile) -> str:
     """Why a measure cannot be taken in this session (a key of `Phrases.reasons`), or nothing."""
     norm = norms.measures[name]
@@ -54,8 +57,8 @@ def _unmeasured(name: str, seen: Observation, tally: Tally, norms: Norms, profil
         return "no_speech"
     if profile == "speech_difference" and norm.about == "speech":
         return "profile_speech_difference"
-    if (name in _OF_VOICE or seen.by_ear) and (reason := unusable(seen)):
-        return reason
+    if (name in _OF_VOICE or seen.by_ear) and seen.fault is not None:
+        return REASONS[seen.fault]
     if name in _OF_VOICE and not seen.sounds:
         return "no_sound"
     if seen.by_ear and norm.by_ear is None:
