@@ -109,8 +109,8 @@ def test_an_export_holds_record_report_and_sound(run: Run, kept: Path, tmp_path:
     out = tmp_path / "out"
     ran = run("sessions", "export", "s1", "--output", out)
     assert ran.status == 0, ran.err
-    tables = {"report.csv", "report-moments.csv"}
-    names = tables | {"session.json", "report.json", "report.html", "learner.flac", "mix.flac"}
+    forms = {f"report{ending}" for ending in (".html", ".pdf", ".json", ".csv", "-moments.csv")}
+    names = forms | {"session.json", "learner.flac", "mix.flac"}
     assert {path.name for path in out.iterdir()} == names
     assert sorted(ran.out.split()) == sorted(str(out / name) for name in names)
     stored = StoredSession.model_validate_json((out / "session.json").read_text("utf-8"))

@@ -30,7 +30,7 @@ class Served:
         return f"ws://localhost:{self.port}/api/v1/talk"
 
     def get(self, path: str, **headers: str) -> httpx.Response:
-        return httpx.get(f"{self.url}{path}", headers=headers)
+        return httpx.get(f"{self.url}{path}", headers=headers, timeout=60)
 
 
 def serving(settings: Settings) -> Iterator[Served]:

@@ -1,4 +1,4 @@
-"""A report as files to take away: a page that works offline, tables, and the data themselves."""
+"""A report as files to take away: a page that works offline, a document, tables, and the data."""
 
 import base64
 import re
@@ -12,10 +12,11 @@ from eloquence.errors import ConfigurationError, StorageError
 from eloquence.storage import table
 from eloquence.storage.script import joined
 
-Kind = Literal["html", "json", "csv", "moments"]
+Kind = Literal["html", "pdf", "json", "csv", "moments"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-"""`html`: one page that works offline: style, drawing, data and sound are inside. `json`: the
-data. `csv`: scores and measures as a table; `moments`: the marks as a table."""
+"""`html`: one page that works offline: style, drawing, data and sound are inside. `pdf`: a
+document to print. `json`: the data. `csv`: scores and measures as a table; `moments`: the marks as
+a table."""
 
 PAGE, STYLE, SCRIPT = "standalone.html", "report.css", "report.js"
 NO_AUDIO = 'data-audio=""'
@@ -24,6 +25,7 @@ MOST_AUDIO = 30 * 1024 * 1024
 
 _FORMS: dict[Kind, tuple[str, str]] = {
     "html": (".html", "text/html; charset=utf-8"),
+    "pdf": (".pdf", "application/pdf"),
     "json": (".json", "application/json"),
     "csv": (".csv", "text/csv; charset=utf-8"),
     "moments": ("-moments.csv", "text/csv; charset=utf-8"),
@@ -119,6 +121,10 @@ def _content(report: Report, kind: Kind, audio: Path | None) -> bytes:
         return table.figures(report)
     if kind == "moments":
         return table.moments(report)
+    if kind == "pdf":
+        from eloquence.storage import pdf  # slow to load, and seldom needed
+
+        return pdf.document(report)
     sound = None
     if audio is not None and audio.stat().st_size <= MOST_AUDIO:
         sound = audio.read_bytes()
