@@ -26,6 +26,7 @@ export interface Change {
   measure: string;
   label: string;
   unit: string;
+  percent: boolean;
   before: number;
   after: number;
   margin: number;
@@ -121,6 +122,7 @@ export interface DrillResult {
   measure: string;
   label: string;
   unit: string;
+  percent: boolean;
   value: number | null;
   low: number | null;
   high: number | null;
@@ -217,6 +219,7 @@ export interface Measure {
   label: string;
   value: number | null;
   unit: string;
+  percent: boolean;
   error: number | null;
   reason: string;
 }
@@ -236,6 +239,7 @@ export interface Part {
   label: string;
   value: number | null;
   unit: string;
+  percent: boolean;
   weight: number;
   score: number | null;
   band: [number | null, number | null, number | null, number | null, number | null, number | null];

@@ -86,7 +86,7 @@ def _aimed(
 
 def criterion_norm(label: str) -> MeasureNorm:
     """A judged criterion is shown as a share."""
-    return MeasureNorm(label=label, unit="%", percent=True)
+    return MeasureNorm(label=label, unit="", percent=True)
 
 
 def criterion_label(report: Report, name: str) -> str:

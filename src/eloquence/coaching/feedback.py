@@ -256,7 +256,7 @@ def _measured(
         moments=phrases.listed([clock(moment.start) for moment in shown]),
         count=len(found),
         value="" if part.value is None else phrases.shown(part.value, norm),
-        unit=phrases.unit(norm),
+        unit=norm.unit,
         target=phrases.zone(part.band, norm),
         quote=first.text if first else "",
         seconds=phrases.number(first.end - first.start, 1) if first else "",

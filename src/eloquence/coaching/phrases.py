@@ -243,13 +243,9 @@ class Phrases(Model):
             return self.percent.format(value=self.number(100 * value, 0))
         return self.number(value, norm.decimals)
 
-    def unit(self, norm: MeasureNorm) -> str:
-        """The unit as it follows `shown`: a share has its sign already."""
-        return norm.unit.removeprefix("%").strip()
-
     def quantity(self, value: float, norm: MeasureNorm) -> str:
         """A measure's value as people write it, with its unit."""
-        return f"{self.shown(value, norm)} {self.unit(norm)}".strip()
+        return f"{self.shown(value, norm)} {norm.unit}".strip()
 
     def success(self, drill: DrillPhrase) -> str:
         """How one sees that a drill worked, with the figures of its target."""

@@ -63,6 +63,7 @@ class Trend(Model):
     measure: str
     label: str
     unit: str
+    percent: bool = False
     band: tuple[float | None, float | None]
     """The target zone; None marks an open side."""
     points: tuple[Point, ...]
@@ -279,6 +280,7 @@ def _change(
         measure=name,
         label=shown.label,
         unit=shown.unit,
+        percent=shown.percent,
         before=round(was.value, 4),
         after=round(now.value, 4),
         margin=round(most, 4),
@@ -336,6 +338,7 @@ def _trend(
         measure=name,
         label=norm.label,
         unit=norm.unit,
+        percent=norm.percent,
         band=(points[2], points[3]),
         points=tuple(
             Point(

@@ -46,6 +46,8 @@ class Part(Model):
     label: str
     value: float | None
     unit: str
+    percent: bool = False
+    """Whether a share is shown as a percentage."""
     weight: Share
     score: Share | None
     band: tuple[float | None, float | None, float | None, float | None, float | None, float | None]
@@ -186,6 +188,7 @@ class Change(Model):
     measure: str
     label: str
     unit: str
+    percent: bool = False
     before: float
     after: float
     margin: float
@@ -225,6 +228,7 @@ class DrillResult(Model):
     """What was looked at: a measure, a kind of mark that was counted, or a criterion."""
     label: str
     unit: str
+    percent: bool = False
     value: float | None = None
     low: float | None = None
     high: float | None = None
@@ -352,6 +356,8 @@ class Measure(Model):
     label: str
     value: float | None
     unit: str
+    percent: bool = False
+    """Whether a share is shown as a percentage."""
     error: float | None = None
     """Standard error of the value for this amount of speech."""
     reason: str = ""
