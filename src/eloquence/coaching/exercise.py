@@ -154,7 +154,7 @@ class Scenario(Model):
     prompts: Prompts
     script: Script
     levels: Annotated[tuple[Demand, ...], Field(max_length=4)] = ()
-    """From the warmest partner to the most demanding one; with none, the partner stays as is."""
+    """How demanding the partner becomes in this scene, in place of the exercise's levels."""
 
 
 class Exercise(Model):
@@ -189,6 +189,8 @@ class Exercise(Model):
     """What the character may open a warm-up with, in place of the ordinary easy questions."""
     parts: tuple[str, ...] = ()
     """The parts of a good answer, in order, that hints are given on: `situation`, `result`…"""
+    levels: Annotated[tuple[Demand, ...], Field(max_length=4)] = ()
+    """From the warmest partner to the most demanding one; with none, the partner stays as is."""
     tips: tuple[str, ...] = ()
     language: Language
 
@@ -202,6 +204,10 @@ class Exercise(Model):
                     data["criteria"] = {"dimensions": data.pop(key)}
                     break
         return data
+
+    def levels_of(self, scenario: Scenario) -> tuple[Demand, ...]:
+        """How demanding the partner becomes in that scene."""
+        return scenario.levels or self.levels
 
     def scenario(self, scenario_id: str | None = None) -> Scenario:
         """The scenario of that id, the first when None. Raises KeyError for an unknown id."""

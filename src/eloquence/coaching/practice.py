@@ -54,6 +54,7 @@ def drill_exercise(
             "scenarios": (scene,),
             "duration_minutes": drill.seconds / 60,
             "patience": _DRILL_PATIENCE,
+            "levels": (),
         }
     )
     return made, scene
@@ -72,7 +73,11 @@ def retry_exercise(
     opening = f"{lines.practice.again[0]} {question}"
     scene = _scene(scenario, scenario.title, opening, step, lines.practice.retry_close)
     made = exercise.model_copy(
-        update={"scenarios": (scene,), "duration_minutes": ANSWER_SECONDS / 60}
+        update={
+            "scenarios": (scene,),
+            "duration_minutes": ANSWER_SECONDS / 60,
+            "levels": (),
+        }
     )
     return made, scene
 

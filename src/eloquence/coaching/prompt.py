@@ -41,8 +41,9 @@ def instructions(
         parts.append(_CONTEXT[language].format(scenario.context))
     if scenario.objective:
         parts.append(_OBJECTIVE[language].format(scenario.objective))
-    if scenario.levels:
-        parts.append(scenario.levels[min(level, len(scenario.levels)) - 1].prompt.strip())
+    levels = exercise.levels_of(scenario)
+    if levels:
+        parts.append(levels[min(level, len(levels)) - 1].prompt.strip())
     parts.append(_MANNERS[language])
     if exam:
         parts.append(_EXAM[language])

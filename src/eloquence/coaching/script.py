@@ -109,7 +109,7 @@ class Conductor:
         self.place = self._first
         self._language = language
         self._encourage = encourage
-        self._levels = scenario.levels
+        self._levels = exercise.levels_of(scenario)
         self._script = scenario.script
         self._opening = scenario.prompts.initial
         # One that trails off asks to go on: it cannot lead into the next question.

@@ -60,14 +60,15 @@ class Guidance:
         whole = session.purpose == "exercise"
         self._session = session
         self._scenario = scenario
+        self._levels = exercise.levels_of(scenario)
         self._lines = lines
         self._conducted = conducted
         self._seed = seed
         self._warm_up = WarmUp(lines.warm_up, exercise.warm_up, seed)
-        self._ladder = Ladder(highest=max(1, len(scenario.levels)), exam=session.exam)
+        self._ladder = Ladder(highest=max(1, len(self._levels)), exam=session.exam)
         self._question = scenario.prompts.initial
         self._asides = {*lines.silence, *lines.no_answer, *lines.pausing, *lines.no_hint}
-        self._asides.update(line for demand in scenario.levels for line in demand.silence)
+        self._asides.update(line for demand in self._levels for line in demand.silence)
         self._cut_in_at = 0.0
         self.offers_hints = hints and whole and not session.exam
         self.hints = Hints(
@@ -94,7 +95,7 @@ class Guidance:
     @property
     def level(self) -> int | None:
         """How demanding the partner is; None where the scene has no levels."""
-        return self._ladder.level if self._scenario.levels else None
+        return self._ladder.level if self._levels else None
 
     @property
     def highest(self) -> int:
@@ -108,7 +109,7 @@ class Guidance:
     @property
     def nudges(self) -> tuple[str, ...]:
         """What is said, one after the other, to a learner who stays silent; nothing in an exam."""
-        demanded = lines_at(self._scenario.levels, self._ladder.level, "silence")
+        demanded = lines_at(self._levels, self._ladder.level, "silence")
         return () if self._session.exam else demanded or self._lines.silence
 
     def cue(self, text: str, seconds: float, now: float) -> Cue | None:
@@ -173,7 +174,7 @@ class Guidance:
 
     def interruption(self, talked: float, now: float) -> str | None:
         """What the partner cuts in with on a turn that has lasted so long, if it does."""
-        lines = lines_at(self._scenario.levels, self._ladder.level, "interruption")
+        lines = lines_at(self._levels, self._ladder.level, "interruption")
         due = not self._cut_in_at or now - self._cut_in_at >= BETWEEN_CUTS
         if not lines or talked < LONG_TURN or not due:
             return None
