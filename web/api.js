@@ -41,6 +41,9 @@ import { t } from "./i18n.js";
  * @property {string} status
  * @property {string} reason
  * @property {string[]} audio
+ * @property {"exercise" | "drill" | "retry"} purpose
+ * @property {string} of the session that a drill or a retry belongs to
+ * @property {boolean} exam
  */
 /**
  * @typedef {object} Model
@@ -125,11 +128,30 @@ export const goals = (language, exercise) =>
 /** @returns {Promise<StoredSession[]>} */
 export const sessions = () => ask("sessions");
 
-/** @param {string} id @returns {Promise<import("./report/schema.d.ts").Report>} */
-export const report = (id) => ask(`sessions/${encodeURIComponent(id)}/report`);
+/** Where a session is. @param {string} id */
+export const session = (id) => `sessions/${encodeURIComponent(id)}`;
+
+/** @typedef {import("./report/schema.d.ts").Report} Report */
+
+/** @param {string} id @returns {Promise<Report>} */
+export const report = (id) => ask(`${session(id)}/report`);
+
+/** @param {unknown} body @returns {RequestInit} */
+const put = (body) => ({
+  method: "PUT", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
+});
+
+/** Sets a mark aside, or puts it back; the answer is the report as it is then.
+ * @param {string} id @param {string} mark @param {boolean} dismissed @returns {Promise<Report>} */
+export const dismiss = (id, mark, dismissed) =>
+  ask(`${session(id)}/marks/${encodeURIComponent(mark)}`, put({ dismissed }));
+
+/** Keeps what the learner says went well, or will try. @param {string} id
+ * @param {{worked?: string, plan?: string}} notes @returns {Promise<void>} */
+export const note = (id, notes) => ask(`${session(id)}/notes`, put(notes));
 
 /** @param {string} id */
-export const remove = (id) => ask(`sessions/${encodeURIComponent(id)}`, { method: "DELETE" });
+export const remove = (id) => ask(session(id), { method: "DELETE" });
 
 /** @returns {Promise<Model[]>} */
 export const models = () => ask("models");

@@ -25,6 +25,7 @@ const PATHS = {
   monologue: "M4 20V10l8-6 8 6v10M9 20v-6h6v6",
   pause: "M8.5 5v14M15.5 5v14",
   play: "M8 5l11 7-11 7z",
+  print: "M7 9V4h10v5M5 17H3.5V9h17v8H19M7 14h10v6H7z",
   repeat: "M4 12V9.5A3.5 3.5 0 0 1 7.500 6H19M16 3l3 3-3 3M20 12v2.500A3.5 3.5 0 0 1 16.500 18H5M8 21l-3-3 3-3",
   restart: "M5 5v5h5M5.500 10A7.500 7.500 0 1 1 4.500 14",
   speaker: "M4 9.5v5h4l5 4V5.5l-5 4zM16.5 9a4.2 4.2 0 0 1 0 6M19 6.5a8 8 0 0 1 0 11",

@@ -21,6 +21,7 @@ import pytest
 from aiohttp import WSMsgType, web
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from eloquence.coaching.report import Report
 from eloquence.protocol import INPUT_RATE, OUTPUT_RATE
 
 WEB = Path(__file__).resolve().parents[2] / "web"
@@ -173,6 +174,13 @@ def exercises(language: str) -> list[Message]:
     ]  # fmt: skip
 
 
+def sample(name: str) -> Message:
+    """A sample report as the server would write it."""
+    text = (Path(__file__).parent / f"{name}.json").read_bytes()
+    made: Message = Report.model_validate_json(text).model_dump(mode="json")
+    return made
+
+
 class StandIn:
     """The server, in a thread of its own. Attributes may be set between two visits."""
 
@@ -186,9 +194,9 @@ class StandIn:
         self.received = 0
         self.unready = ""
         self.deleted: list[str] = []
-        self.report: Message = json.loads(
-            (Path(__file__).parent / "report.json").read_text(encoding="utf-8")
-        )
+        self.reports: dict[str, Message] = {"": sample("report")}
+        """By session; under the empty name, that of any other session."""
+        self.notes: list[tuple[str, Message]] = []
         self.recording = Path()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -224,6 +232,8 @@ class StandIn:
                 web.get(f"{api}/sessions", self._sessions),
                 web.get(f"{api}/sessions/{{id}}/report", self._report),
                 web.get(f"{api}/sessions/{{id}}/audio/{{name}}", self._audio),
+                web.put(f"{api}/sessions/{{id}}/marks/{{mark}}", self._mark),
+                web.put(f"{api}/sessions/{{id}}/notes", self._notes),
                 web.delete(f"{api}/sessions/{{id}}", self._delete),
                 web.get(f"{api}/models", self._models),
                 web.post(f"{api}/models/{{name}}", self._start_download),
@@ -308,7 +318,31 @@ class StandIn:
             return web.Response(
                 status=404, text=json.dumps(problem), content_type="application/problem+json"
             )
+        return web.json_response(self.reports.get(request.match_info["id"], self.report))
+
+    @property
+    def report(self) -> Message:
+        return self.reports[""]
+
+    @report.setter
+    def report(self, report: Message) -> None:
+        self.reports[""] = report
+
+    async def _mark(self, request: web.Request) -> web.Response:
+        """Without the mark a score rises by its effect, as it does when all else stays the same."""
+        out = (await request.json())["dismissed"]
+        found = next(m for m in self.report["marks"] if m["id"] == request.match_info["mark"])
+        if found["dismissed"] != out:
+            found["dismissed"] = out
+            for dimension in self.report["dimensions"]:
+                rise = found["effects"].get(dimension["dimension"], 0.0) * (1 if out else -1)
+                for limit in ("score", "low", "high"):
+                    dimension[limit] = dimension[limit] and round(dimension[limit] + rise, 4)
         return web.json_response(self.report)
+
+    async def _notes(self, request: web.Request) -> web.Response:
+        self.notes.append((request.match_info["id"], await request.json()))
+        return web.Response(status=204)
 
     async def _audio(self, request: web.Request) -> web.StreamResponse:
         return web.FileResponse(self.recording)  # answers ranges, without which nothing can seek

@@ -22,9 +22,9 @@ def messages(language: str) -> dict[str, str]:
 
 
 def report_messages() -> tuple[dict[str, str], dict[str, str]]:
-    text = (WEB / "report" / "report.js").read_text(encoding="utf-8")
-    french, english = re.findall(
-        r"^const (?:FR|EN) = \{\n(.*?)^\};", text, re.MULTILINE | re.DOTALL
+    french, english = (
+        (WEB / "report" / "messages" / f"{language}.js").read_text(encoding="utf-8")
+        for language in ("fr", "en")
     )
     return dict(LINE.findall(french)), dict(LINE.findall(english))
 
@@ -74,6 +74,13 @@ def test_every_message_is_used(language: str) -> None:
         "theme.",
     )
     for key in messages(language):
+        assert f'"{key}"' in sources or key.startswith(built), key
+
+
+def test_every_message_of_the_report_is_used() -> None:
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in (WEB / "report").glob("*.js"))
+    built = ("end.", "family.", "profile.", "stage.", "state.", "verdict.")
+    for key in report_messages()[0]:
         assert f'"{key}"' in sources or key.startswith(built), key
 
 

@@ -207,6 +207,7 @@ export interface Mark {
   end: number;
   turn: number | null;
   text: string;
+  about: string;
   value: number | null;
   good: boolean;
   dismissed: boolean;

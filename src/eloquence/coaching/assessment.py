@@ -324,6 +324,7 @@ def _marks(take: _Take, rises: Mapping[Moment, Mapping[Dimension, float]]) -> It
             end=round(moment.end, 3),
             turn=moment.turn,
             text=moment.text,
+            about=phrase.text if phrase else "",
             value=rounded(moment.value),
             good=moment.good,
             dismissed=moment not in kept,

@@ -133,6 +133,8 @@ class Mark(Model):
     end: float
     turn: int | None
     text: str = ""
+    about: str = ""
+    """What such a moment is, in one sentence."""
     value: float | None = None
     good: bool = False
     dismissed: bool = False

@@ -1,0 +1,60 @@
+// The rest: every figure, what could not be measured, and how the report was made.
+
+import { h } from "../dom.js";
+import { details, tableOf } from "./parts.js";
+
+/** @typedef {import("./schema.d.ts").Report} Report */
+/** @typedef {import("./report.js").Page} Page */
+
+/** Everything without a value, and why. @param {Report} report */
+function missing(report) {
+  /** @type {Map<string, string>} */
+  const found = new Map();
+  for (const one of report.dimensions) if (one.state === "not_scored" && one.reason) found.set(one.label, one.reason);
+  for (const one of report.dimensions) for (const part of one.parts) if (part.value === null && part.reason) found.set(part.label, part.reason);
+  for (const one of report.measures) if (one.value === null && one.reason) found.set(one.label, one.reason);
+  return [...found];
+}
+
+/** @param {Report} report @param {Page} page */
+export function figures(report, { tongue }) {
+  const known = report.measures.filter((one) => one.value !== null);
+  const unknown = missing(report);
+  const { snr, clipping, notes } = report.quality;
+  const talked = report.reason !== "recording";
+  /** @param {string} name */
+  const stage = (name) => tongue.stage(report.stages[name] ?? "–");
+  const unmeasured = details(
+    "missing",
+    [h("h2", {}, tongue.t("missing"))],
+    h("ul", {}, ...unknown.map(([label, reason]) => h("li", {}, h("strong", {}, tongue.labelled(label, "")), reason))),
+  );
+  unmeasured.dataset.testid = "missing";
+  unmeasured.open = report.dimensions.every((one) => one.state === "not_scored");
+  return h(
+    "div",
+    { class: "figures" },
+    known.length > 0 &&
+      details(
+        "measures",
+        [h("h2", {}, tongue.t("measures"))],
+        tableOf(tongue.t("measures"), [tongue.t("why.measure"), tongue.t("measures.value"), tongue.t("measures.error")], known.map((one) => [
+          one.label,
+          tongue.quantity(one.value, one.unit),
+          one.error === null ? "–" : tongue.t("measures.within", { n: tongue.quantity(one.error, "") }),
+        ])),
+      ),
+    unknown.length > 0 && unmeasured,
+    details(
+      "about",
+      [h("h2", {}, tongue.t("about"))],
+      h("p", {}, tongue.t(report.quality.words_heard ? "about.speech" : "about.speech.ear", { seconds: tongue.number(report.speech_seconds, 0), words: report.word_count })),
+      h("h3", {}, tongue.t("quality")),
+      snr !== null && h("p", {}, tongue.t("quality.snr", { n: tongue.number(snr, 0) })),
+      clipping > 0.0005 && h("p", {}, tongue.t("quality.clipping", { share: tongue.share(clipping) })),
+      ...notes.map((note) => h("p", {}, note)),
+      talked && h("p", {}, tongue.t("about.stages", { stt: stage("stt"), llm: stage("llm"), tts: stage("tts") })),
+      talked && h("p", {}, tongue.t("about.ai")),
+    ),
+  );
+}
