@@ -59,7 +59,7 @@ class Eloquence:
         self.store = store
         self.resources = resources
         self._analyst = analyst
-        self.reports = Reports(settings, library, store, resources, analyst)
+        self.reports = Reports(settings, library, store, analyst)
         self._warming: asyncio.Future[None] | None = None
         self.stopping = False
         """Set when the process is being stopped."""

@@ -1,35 +1,61 @@
 """Everything that is derived from stored sessions: reports, progress, goals, and their files."""
 
 import asyncio
+import logging
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
+from eloquence.coaching import schedule
 from eloquence.coaching.assessment import assess
-from eloquence.coaching.history import History
-from eloquence.coaching.report import Report
-from eloquence.coaching.session import StoredSession
+from eloquence.coaching.character import Language
+from eloquence.coaching.drills import criterion_label
+from eloquence.coaching.exercise import Register
+from eloquence.coaching.history import History, Past, past
+from eloquence.coaching.norms import Norms
+from eloquence.coaching.phrases import Phrases
+from eloquence.coaching.profiles import norms_for
+from eloquence.coaching.progress import Progress, compared, placed, progress, restricted
+from eloquence.coaching.report import Comparison, Goal, Report
+from eloquence.coaching.session import Session, StoredSession
 from eloquence.config import Settings
-from eloquence.errors import MarkNotFoundError
+from eloquence.errors import EloquenceError, MarkNotFoundError, SessionNotFoundError
 from eloquence.storage import content, export, recordings
 from eloquence.storage.export import File
 from eloquence.storage.sessions import SqlSessionStore
-
-if TYPE_CHECKING:
-    from eloquence.conversation.stages import Resources
 
 T = TypeVar("T")
 
 MOST_KEPT = 16
 """Reports that are kept ready; one of a long conversation is several megabytes."""
+HISTORY = 60
+"""Earlier sessions that a report may look back on."""
+LONG_HISTORY = 500
+"""Sessions that the progress of a learner is made of."""
+CAUGHT_UP = 8
+"""Sessions without an outcome, such as those of an older version, that are looked at each time."""
+
+log = logging.getLogger("eloquence.reports")
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A report, and what it was made of."""
+
+    version: object
+    history: History
+    report: Report
 
 
 class Reports:
     """The reports of one process.
 
-    Reports are made on the analyst's thread, one at a time, and kept as long as what they depend
-    on stays the same.
+    They are made on the analyst's thread, one at a time, and kept as long as what they depend on
+    stays the same. What later sessions need of one is stored whenever its report is made.
     """
 
     def __init__(
@@ -37,17 +63,16 @@ class Reports:
         settings: Settings,
         library: content.Library,
         store: SqlSessionStore,
-        resources: "Resources",
         analyst: Executor,
     ) -> None:
         self._settings = settings
         self._library = library
         self._store = store
-        self._resources = resources
         self._analyst = analyst
         self._making = asyncio.Lock()
         self._annotating = asyncio.Lock()
-        self._kept: OrderedDict[str, tuple[object, Report]] = OrderedDict()
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._unreadable: set[str] = set()
 
     async def report(self, session_id: str) -> Report:
         """The report of a stored session. Raises SessionNotFoundError, ContentError (its exercise
@@ -89,6 +114,66 @@ class Reports:
             changed = {name: text for name, text in given.items() if text is not None}
             await self._store.annotate(session_id, added.model_copy(update=changed))
 
+    async def compare(self, session_id: str, other_id: str) -> Comparison:
+        """A session beside an earlier one; nothing of two languages can be compared. Raises
+        SessionNotFoundError, ContentError."""
+        report, other = await self.report(session_id), await self.report(other_id)
+        if report.comparison is not None and report.comparison.session == other_id:
+            return report.comparison  # a second try is compared with the one turn that it tries
+        before, after = past(other), past(report)
+        if other.language != report.language:
+            before = before.model_copy(update={"measures": {}, "criteria": {}})
+        focus = after.goal or before.priority
+        norms, phrases = await self._norms(report)
+        return compared(
+            before,
+            after,
+            norms,
+            report.setting,
+            phrases,
+            focus=focus,
+            label=criterion_label(report, focus),
+        )
+
+    async def progress(
+        self, language: Language, *, exercise: str = "", setting: Register | None = None
+    ) -> Progress:
+        """The learner's takes in one language, of one exercise or of all; `setting` is by default
+        that of the last one. Raises ContentError (no such exercise)."""
+        async with self._making:
+            history = await self._history(language, limit=LONG_HISTORY)
+        if exercise:
+            one = await asyncio.to_thread(self._library.exercise, exercise, language)
+            setting = one.register_
+            history = tuple(each for each in history if each.exercise == exercise)
+        last = next((each for each in reversed(history) if each.purpose == "exercise"), None)
+        setting = setting or (last.setting if last else "conversation")
+        norms = await asyncio.to_thread(self._library.norms, language)
+        phrases = await asyncio.to_thread(self._library.phrases, language)
+        return progress(history, norms, phrases, setting=setting)
+
+    async def proposal(self, exercise: str, language: Language) -> Goal | None:
+        """What to work on in the next session of an exercise: what the last one proposed, or else
+        the last session of any exercise; in the learner's own words where they wrote some. Raises
+        ContentError (no such exercise)."""
+        await asyncio.to_thread(self._library.exercise, exercise, language)
+        async with self._making:
+            history = await self._history(language)
+        takes = [one for one in history if one.purpose == "exercise"]
+        last = next((one for one in reversed(takes) if one.exercise == exercise), None)
+        last = last or (takes[-1] if takes else None)
+        if last is None:
+            return None
+        report = await self.report(last.session)
+        norms, phrases = await self._norms(report)
+        # Whether a mastered goal is due again depends on today.
+        today = report.model_copy(update={"started_at": time.time()})
+        goal = schedule.proposal(today, history, norms, phrases)
+        if goal is None or (report.exercise != exercise and goal.measure not in norms.measures):
+            return None
+        own = report.proposal is not None and report.proposal.measure == goal.measure
+        return goal.model_copy(update={"plan": report.plan}) if own and report.plan else goal
+
     async def delete(self, session_id: str) -> None:
         """Deletes a session with all that was made of it. Raises SessionNotFoundError."""
         await self._store.delete(session_id)
@@ -96,28 +181,92 @@ class Reports:
 
     async def _current(self, session_id: str) -> Report:
         """The report, made anew only when something that it depends on has changed."""
-        depends = await self._store.version(session_id)
-        if session_id in self._kept and self._kept[session_id][0] == depends:
-            self._kept.move_to_end(session_id)
-            return self._kept[session_id][1]
+        version = await self._store.version(session_id)
+        kept = self._kept.get(session_id)
+        if kept is not None and kept.version == version:
+            before = await self._history(kept.report.language, before=kept.report.started_at)
+            if before == kept.history:
+                self._kept.move_to_end(session_id)
+                return kept.report
         stored = await self._store.get(session_id)
-        report = await self._analysed(lambda: self._assessed(stored, ()))
-        self._kept[session_id] = (depends, report)
+        session = stored.session
+        history = await self._history(session.language, before=session.started_at)
+        report = await self._made(stored, history)
+        self._kept[session_id] = _Kept(version, history, report)
         self._kept.move_to_end(session_id)
         while len(self._kept) > MOST_KEPT:
             self._kept.popitem(last=False)
         return report
 
+    async def _history(
+        self, language: Language, *, before: float | None = None, limit: int = HISTORY
+    ) -> History:
+        """What earlier sessions left. Those that left nothing yet are looked at, a few each time:
+        oldest first, since the advice of each depends on those before it."""
+        missing = await self._store.unremembered(language, before=before, limit=limit)
+        for session_id in [one for one in missing if one not in self._unreadable][:CAUGHT_UP]:
+            try:
+                stored = await self._store.get(session_id)
+                started = stored.session.started_at
+                await self._made(
+                    stored, await self._store.history(language, before=started, limit=HISTORY)
+                )
+            except EloquenceError as error:
+                log.info("session %s leaves nothing to later ones: %s", session_id, error.code)
+                self._unreadable.add(session_id)
+        return await self._store.history(language, before=before, limit=limit)
+
+    async def _made(self, stored: StoredSession, history: History) -> Report:
+        """The report; what later sessions need of it is stored."""
+        session = stored.session
+        mother = None
+        known = any(one.session == session.of for one in history)
+        if session.purpose == "retry" or (session.purpose == "drill" and not known):
+            mother = await self._mother(session)
+        report = await self._analysed(partial(self._placed, stored, history, mother))
+        if stored.end is not None:
+            await self._store.remember(session.id, past(report))
+        return report
+
+    async def _mother(self, session: Session) -> StoredSession | None:
+        """The session that a drill belongs to, or the tried turn of it; None when it is gone."""
+        try:
+            mother = await self._store.get(session.of)
+        except SessionNotFoundError:
+            return None
+        return mother if session.retried is None else restricted(mother, session.retried)
+
+    def _placed(
+        self, stored: StoredSession, history: History, mother: StoredSession | None
+    ) -> Report:
+        report = self._assessed(stored, history)
+        parent: Past | None = None if mother is None else past(self._assessed(mother, ()))
+        session = stored.session
+        norms, phrases = self._compared_with(report)
+        return placed(report, history, norms, phrases, session=session, parent=parent)
+
     def _assessed(self, stored: StoredSession, history: History) -> Report:
         language = stored.session.language
+        exercise = self._library.exercise(stored.session.exercise, language)
         return assess(
             stored,
-            self._library.exercise(stored.session.exercise, language),
+            exercise,
             self._library.character(stored.session.character, language),
             self._library.norms(language),
             self._library.lexicon(language),
             self._library.phrases(language),
+            rubric=None if not exercise.rubric else self._library.rubric(exercise.rubric, language),
+            history=history,
         )
+
+    def _compared_with(self, report: Report) -> tuple[Norms, Phrases]:
+        """The norms of the report's exercise and speaker, and the words for them."""
+        exercise = self._library.exercise(report.exercise, report.language)
+        norms = norms_for(self._library.norms(report.language), exercise, report.profile)
+        return norms, self._library.phrases(report.language)
+
+    async def _norms(self, report: Report) -> tuple[Norms, Phrases]:
+        return await asyncio.to_thread(self._compared_with, report)
 
     async def _analysed(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._analyst, work)

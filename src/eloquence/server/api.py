@@ -1,16 +1,16 @@
 """What the page asks for besides the conversation itself."""
 
 import asyncio
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from eloquence import __version__
 from eloquence.bootstrap import BY_EAR, Eloquence, choices
 from eloquence.coaching.character import Language
-from eloquence.coaching.exercise import Exercise
+from eloquence.coaching.exercise import Exercise, Register
 from eloquence.coaching.session import StoredSession
 from eloquence.server.downloads import Downloads
 from eloquence.storage import recordings
@@ -35,6 +35,11 @@ class Notes(BaseModel):
 
     worked: str | None = Field(None, max_length=2000)
     plan: str | None = Field(None, max_length=500)
+
+
+def _json(made: BaseModel | None) -> Response:
+    text = "null" if made is None else made.model_dump_json()
+    return Response(text, media_type="application/json")
 
 
 def _eloquence(request: Request) -> Eloquence:
@@ -148,8 +153,7 @@ def _listed(eloquence: Eloquence, stored: StoredSession) -> dict[str, Any]:
 @router.get("/sessions/{session_id}/report")
 async def report(request: Request, session_id: str) -> Response:
     """The report as JSON (`eloquence.coaching.report.Report`)."""
-    made = await _eloquence(request).reports.report(session_id)
-    return Response(made.model_dump_json(), media_type="application/json")
+    return _json(await _eloquence(request).reports.report(session_id))
 
 
 @router.get("/sessions/{session_id}/report.{kind}")
@@ -165,8 +169,7 @@ async def report_file(request: Request, session_id: str, kind: Kind) -> Response
 async def dismiss(request: Request, session_id: str, mark: str, given: Dismissal) -> Response:
     """Takes a mark out of the scores, or puts it back; the answer is the report as it is then."""
     reports = _eloquence(request).reports
-    made = await reports.dismiss(session_id, mark, dismissed=given.dismissed)
-    return Response(made.model_dump_json(), media_type="application/json")
+    return _json(await reports.dismiss(session_id, mark, dismissed=given.dismissed))
 
 
 @router.put("/sessions/{session_id}/notes", status_code=204)
@@ -174,6 +177,31 @@ async def note(request: Request, session_id: str, given: Notes) -> Response:
     """Keeps what the learner says went well, and what they will try next."""
     await _eloquence(request).reports.annotate(session_id, worked=given.worked, plan=given.plan)
     return Response(status_code=204)
+
+
+@router.get("/sessions/{session_id}/comparison")
+async def comparison(
+    request: Request, session_id: str, other: Annotated[str, Query(alias="with")]
+) -> Response:
+    """A session beside an earlier one, in raw measures (`Comparison`)."""
+    return _json(await _eloquence(request).reports.compare(session_id, other))
+
+
+@router.get("/progress")
+async def progress(
+    request: Request, language: Language = "fr", exercise: str = "", setting: Register | None = None
+) -> Response:
+    """The learner's takes in a language beside their own first ones
+    (`eloquence.coaching.progress.Progress`), of one exercise or of all; `setting` is by default
+    that of the last take."""
+    reports = _eloquence(request).reports
+    return _json(await reports.progress(language, exercise=exercise, setting=setting))
+
+
+@router.get("/goal")
+async def goal(request: Request, exercise: str, language: Language = "fr") -> Response:
+    """What to work on in the next session of an exercise (`Goal`); null when there is nothing."""
+    return _json(await _eloquence(request).reports.proposal(exercise, language))
 
 
 @router.get("/sessions/{session_id}/audio/{name}")
