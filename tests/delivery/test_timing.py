@@ -1,6 +1,7 @@
 """Rates, pauses and runs from words whose times are known."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,10 +9,12 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eloquence.coaching.lexicon import Lexicon
 from eloquence.delivery import timing
 from eloquence.delivery.live import last_turn_facts
 from eloquence.delivery.sound import measure
 from eloquence.delivery.words import Word
+from eloquence.testing.corpora import Sentence, turns
 
 OPENERS = frozenset({"et", "qu'", "mais"})
 OPEN = frozenset({"le", "de", "je"})
@@ -116,6 +119,72 @@ def test_the_curve_has_a_gap_where_somebody_else_speaks() -> None:
     onsets += [(30 + index / 5, 1.0) for index in range(50)]
     times, rates = timing.rate_curve(onsets, [(0.0, 10.0), (30.0, 40.0)])
     assert all(rate is None for time, rate in zip(times, rates, strict=True) if 14 <= time <= 26)
+
+
+def test_runs_lie_between_the_pauses() -> None:
+    spoken = words(("a", 0, 1), ("b", 1, 2), ("c", 3, 4), ("d", 4, 5), ("e", 6, 7))
+    found = timing.silences(
+        spoken, clause_openers=(), open_words=(), fillers=(), with_punctuation=True
+    )
+    assert timing.runs(spoken, found) == [(0, 1), (2, 3), (4, 4)]
+    assert timing.runs([], []) == []
+
+
+def test_rate_variation_is_none_for_a_steady_pace_and_needs_three_runs() -> None:
+    assert timing.rate_variation([(10, 2.0), (20, 4.0), (15, 3.0)]) == 0
+    assert timing.rate_variation([(10, 2.0), (10, 1.0), (2, 0.1)]) is None
+    # rates 4 and 6 for as long each, around their mean of 5
+    assert timing.rate_variation([(8, 2.0), (12, 2.0), (8, 2.0), (12, 2.0)]) == pytest.approx(0.2)
+
+
+def test_the_boundary_pause_is_the_median_of_those_at_boundaries() -> None:
+    pauses = [
+        timing.Silence(0, 0.3, "boundary"),
+        timing.Silence(1, 1.5, "boundary"),
+        timing.Silence(2, 4, "boundary"),
+        timing.Silence(5, 9, "mid_phrase"),
+    ]
+    assert timing.boundary_pause(pauses) == 0.5
+    assert timing.boundary_pause(pauses[3:]) is None
+
+
+@pytest.mark.speech
+def test_every_labelled_pause_of_a_quarter_second_is_found(
+    rhapsodie: list[Sentence], lexicons: Callable[[str], Lexicon]
+) -> None:
+    """Rhapsodie: 2,276 pauses of at least 0.25 s inside the turns of one speaker, all found with
+    their start and end within 20 ms. Another 8 labels hold a word of the same speaker, and are no
+    pause. Of what is found .99 is labelled or holds a label of another length."""
+    lexicon = lexicons("fr")
+    labelled = missed = found = right = 0
+    for turn in turns(rhapsodie):
+        spoken = sorted(
+            (word for sentence in turn for word in sentence.words), key=lambda word: word.start
+        )
+        pauses = timing.silences(
+            spoken,
+            clause_openers=lexicon.clause_openers,
+            open_words=lexicon.open_words,
+            fillers=lexicon.filled_pauses,
+            with_punctuation=True,
+        )
+        labels = [label for sentence in turn for label in sentence.pauses]
+        for start, end in labels:
+            inside = spoken[0].start < start and end <= spoken[-1].start + 0.001
+            empty = not any(word.start < end - 0.02 and word.end > start + 0.02 for word in spoken)
+            if end - start >= 0.25 and inside and empty:
+                labelled += 1
+                missed += not any(
+                    pause.start <= start + 0.02 and pause.end >= end - 0.02 for pause in pauses
+                )
+        found += len(pauses)
+        right += sum(
+            any(start < pause.end and end > pause.start for start, end in labels)
+            for pause in pauses
+        )
+    assert labelled > 2200
+    assert missed == 0
+    assert right / found > 0.9, (right, found)
 
 
 @settings(deadline=None)

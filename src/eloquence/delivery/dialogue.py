@@ -79,8 +79,15 @@ class QuestionWords:
 
 
 def untimed(text: str) -> tuple[Word, ...]:
-    """The words of a text that has no times, as a partner's has."""
-    return tuple(Word(word, 0.0, 0.0) for word in text.split())
+    """The words of a text that has no times, as a partner's has. Punctuation that stands apart, as
+    in French, goes with the word before it."""
+    words: list[str] = []
+    for piece in text.split():
+        if words and not any(letter.isalnum() for letter in piece):
+            words[-1] += piece
+        else:
+            words.append(piece)
+    return tuple(Word(word, 0.0, 0.0) for word in words)
 
 
 def exchanges(turns: Sequence[Utterance]) -> list[tuple[Utterance, Utterance]]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from eloquence.delivery.expressions import Hit, ends_sentence
 from eloquence.delivery.sound import SHORTEST_PAUSE
-from eloquence.delivery.syllables import Language, plain, syllable_count
+from eloquence.delivery.syllables import Language, parts, plain, syllable_count
 from eloquence.delivery.words import Word
 
 INITIAL_WEIGHT = 0.5
@@ -142,12 +142,7 @@ def repairs(
 def _pieces(word: Word, index: int, fillers: Collection[str]) -> list[tuple[str, int]]:
     """The plain parts of a word, elision split, with its index; none for a filled pause."""
     text = plain(word.text)
-    head, apostrophe, tail = text.partition("'")
-    if not text or text in fillers:
-        return []
-    return (
-        [(head + apostrophe, index), (tail, index)] if tail and len(head) < 3 else [(text, index)]
-    )
+    return [] if not text or text in fillers else [(part, index) for part in parts(text)]
 
 
 def _replaces(text: str, after: str, alternatives: Sequence[Collection[str]]) -> bool:

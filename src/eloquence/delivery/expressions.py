@@ -26,15 +26,15 @@ aside, where a link no longer links anything.
 """
 
 _CLOSERS = ' \u00a0\u202f»"”)'
-_SENTENCE_END = tuple(".!?…")
-_PUNCTUATION = tuple(".,;:!?…–—")
+_SENTENCE_END = (".", "!", "?", "…")
+_PUNCTUATION = (*_SENTENCE_END, ",", ";", ":", "–", "—")
 
 
 class Expression(BaseModel):
     """One word or phrase in plain form (`syllables.plain`), and where it does not count.
 
-    A bare string stands for one that counts everywhere. A neighbour is a word or a phrase; one
-    that ends with an apostrophe is an elided word (« qu' »).
+    A bare string stands for one that counts everywhere. A neighbour is a word or a phrase with no
+    punctuation in between; one that ends with an apostrophe is an elided word (« qu' »).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -89,7 +89,7 @@ def hits(
             continue
         parts, expression = match
         last = at + len(parts) - 1
-        if not _excluded(expression, texts, at, last):
+        if not _excluded(expression, words, texts, at, last):
             candidates.append((expression, Hit(expression.said, at, last)))
         at = last + 1
     hesitant = {position for position, text in enumerate(texts) if text in fillers}
@@ -120,7 +120,13 @@ def sentences(words: Sequence[Word]) -> list[tuple[int, int]]:
 
 def ends_sentence(text: str) -> bool:
     """Whether a word as written carries the end of a sentence."""
-    return text.rstrip(_CLOSERS)[-1:] in _SENTENCE_END
+    return _mark(text) in _SENTENCE_END
+
+
+def _mark(text: str) -> str:
+    """The punctuation that a word as written carries, or nothing."""
+    end = text.rstrip(_CLOSERS)[-1:]
+    return end if end in _PUNCTUATION else ""
 
 
 def _said(parts: Sequence[str], texts: Sequence[str], at: int) -> bool:
@@ -130,9 +136,16 @@ def _said(parts: Sequence[str], texts: Sequence[str], at: int) -> bool:
     )
 
 
-def _excluded(expression: Expression, texts: Sequence[str], first: int, last: int) -> bool:
-    return any(_ends_with(texts[:first], one) for one in expression.not_after) or any(
-        _said(one.split(), texts, last + 1) for one in expression.not_before
+def _excluded(
+    expression: Expression, words: Sequence[Word], texts: Sequence[str], first: int, last: int
+) -> bool:
+    """Whether a neighbour says that it does not count; punctuation in between parts neighbours."""
+    joined_before = first > 0 and not _mark(words[first - 1].text)
+    joined_after = not _mark(words[last].text)
+    return (
+        joined_before and any(_ends_with(texts[:first], one) for one in expression.not_after)
+    ) or (
+        joined_after and any(_said(one.split(), texts, last + 1) for one in expression.not_before)
     )
 
 
@@ -150,9 +163,9 @@ def _breaks(words: Sequence[Word]) -> list[int]:
     comma or a pause, 0 nothing."""
     found = [2]
     for before, after in pairwise(words):
-        end = before.text.rstrip(_CLOSERS)[-1:]
+        end = _mark(before.text)
         paused = after.start - before.end >= SHORTEST_PAUSE - 1e-9
-        found.append(2 if end in _SENTENCE_END else int(end in _PUNCTUATION or paused))
+        found.append(2 if end in _SENTENCE_END else int(bool(end) or paused))
     return [*found, 2]
 
 

@@ -13,15 +13,13 @@ from itertools import pairwise
 from typing import Literal
 
 from eloquence.delivery.expressions import Expression, Hit, ends_sentence, hits, sentences
-from eloquence.delivery.syllables import Language, plain, syllable_count
+from eloquence.delivery.syllables import Language, parts, plain, syllable_count
 from eloquence.delivery.words import Word
 
 LEAST_WORDS = 100
 """Words below which lexical diversity says nothing (Koizumi 2012)."""
 MTLD_THRESHOLD = 0.72
 MATTR_WINDOW = 50
-
-_ELISION = re.compile(r"^([^\W\d_]{1,7}')(.+)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +61,8 @@ def forms(words: Sequence[Word], *, fillers: Collection[str] = ()) -> list[str]:
     found: list[str] = []
     for word in words:
         text = plain(word.text)
-        if not text or text in fillers:
-            continue
-        elided = _ELISION.match(text)
-        found += [elided[1], elided[2]] if elided and "'" not in elided[2] else [text]
+        if text and text not in fillers:
+            found += parts(text)
     return found
 
 

@@ -15,6 +15,7 @@ Language = Literal["fr", "en"]
 
 _AROUND = ' \t\n\u00a0\u202f.,;:!?…«»"“”()[]–—-'
 _APOSTROPHES = re.compile(r"[’ʼ`´]")
+_ELIDED = re.compile(r"(?:[cdjlmnst]|(?:jus|lors|puis|quoi)?qu)'(?=.)")
 _FRENCH_PIECES = re.compile(r"[^\W\d_]+'?|\d+|%")
 _ENGLISH_PIECES = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?|\d+|%")
 
@@ -23,6 +24,12 @@ def plain(text: str) -> str:
     """The word in lower case, composed, with a straight apostrophe and no punctuation around."""
     text = _APOSTROPHES.sub("'", unicodedata.normalize("NFC", text).lower())
     return text.strip(_AROUND)
+
+
+def parts(text: str) -> tuple[str, ...]:
+    """A plain word and the French word elided before it: « l'homme » is *l'* and *homme*."""
+    elided = _ELIDED.match(text)
+    return (elided[0], text[elided.end() :]) if elided else (text,)
 
 
 @lru_cache(maxsize=16_384)

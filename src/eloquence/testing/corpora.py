@@ -32,7 +32,8 @@ class Sentence:
 
 
 def rhapsodie(data: Path) -> list[Sentence]:
-    """The sentences whose sound was annotated; words that nobody understood are left out."""
+    """The sentences whose sound was annotated; words that nobody understood, or that
+    have no times, are left out."""
     found = []
     with tarfile.open(data / "rhapsodie/rhapsodie_prosody_pauses.tar.xz") as archive:
         for member in sorted(archive.getmembers(), key=lambda member: member.name):
@@ -96,7 +97,7 @@ def _sentences(text: str, recording: str) -> Iterator[Sentence]:
                 if words and form not in '«»"“”()':
                     words[-1] = Word(words[-1].text + form, words[-1].start, words[-1].end)
                 glued = False
-            elif form != "XXX":
+            elif form != "XXX" and (end > 0 or not recording):
                 _append(words, labels, form, (begin, end), glued or form.startswith("-"))
                 labels[-1].add(fields[7])
                 glued = tight and form.endswith(_ELIDED)
