@@ -65,6 +65,9 @@ class Sound(BaseModel):
     """Speech level over noise floor in decibels; None when there is no speech or no silence."""
     clipping: float
     """Share of samples at full scale, 0..1."""
+    peaks: tuple[float, ...] = ()
+    """Level at each of the `nuclei` in decibels relative to full scale, evened out over 18 bands
+    from 200 Hz to 3.4 kHz, so that a microphone or a line adds the same to every one."""
     hesitations: tuple[tuple[float, float, float], ...] = ()
     """Stretches that sound like *euh*, *uh* or *um*, each (start, end, confidence 0..1), whatever
     the words are; see `delivery.fillers`."""
@@ -74,8 +77,8 @@ def measure(samples: Samples, sample_rate: int, *, start: float = 0.0) -> Sound:
     """The measures of mono `samples` at `sample_rate` hertz: float32 in -1..1, or int16.
 
     `start` is where the first sample lies on the session's clock, in seconds. Any length is
-    taken, none included; values that are not finite count as silence. Nothing but `intensity`
-    and `clipping` changes with the gain. Safe to call from several threads at once.
+    taken, none included; values that are not finite count as silence. Only `intensity`,
+    `peaks` and `clipping` change with the gain. Safe to call from several threads at once.
 
     Samples at 16 kHz are looked at a few seconds at a time, so that an hour costs little memory
     beyond its own; those at another rate are resampled as a whole first.
@@ -86,6 +89,7 @@ def measure(samples: Samples, sample_rate: int, *, start: float = 0.0) -> Sound:
     pitch = np.full(len(full), np.nan)
     speech: list[tuple[int, int]] = []
     nuclei: list[int] = []
+    peaks: list[float] = []
     hesitations: list[tuple[int, int, float]] = []
     snr = None
     if len(full):
@@ -103,6 +107,7 @@ def measure(samples: Samples, sample_rate: int, *, start: float = 0.0) -> Sound:
         pitch = _in_own_range(np.where(inside, pitch, np.nan), wave, gain)
         sonority = sonority - np.quantile(sonority[inside], 0.9) if inside.any() else sonority
         nuclei = _nuclei(sonority, voiced=voiced, inside=inside)
+        peaks = _peaks(nuclei, full, spectrum, inside & ~np.isnan(pitch))
         hesitations = fillers.hesitations(pitch, full, _timbre(spectrum), HOP)
     return Sound(
         start=start,
@@ -116,6 +121,7 @@ def measure(samples: Samples, sample_rate: int, *, start: float = 0.0) -> Sound:
         nuclei=tuple(round(start + frame * HOP, 3) for frame in nuclei),
         snr=None if snr is None else round(snr, 1),
         clipping=_clipping(samples),
+        peaks=tuple(round(level, 2) for level in peaks),
         hesitations=tuple(
             (round(start + first * HOP, 3), round(start + min(last * HOP, duration), 3), confidence)
             for first, last, confidence in hesitations
@@ -190,15 +196,45 @@ def _levels(wave: Samples) -> _Levels:
 
 @cache
 def _mel_bank() -> NDArray[np.float32]:
-    """Weights of each frequency of a spectrum in each triangular band, equally wide in mel."""
-    hertz = np.arange(_WINDOW // 2 + 1) * _RATE / _WINDOW
-    low, high = (2595 * np.log10(1 + edge / 700) for edge in _TELEPHONE)
-    edges = np.linspace(low, high, _MEL_BANDS + 2)
-    mel = 2595 * np.log10(1 + hertz / 700)[:, None]
-    rising = (mel - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    falling = (edges[2:] - mel) / (edges[2:] - edges[1:-1])
+    """Weights of each frequency of a spectrum in each triangular band."""
+    mel, edges = (
+        _mel(hertz) for hertz in (np.arange(_WINDOW // 2 + 1) * _RATE / _WINDOW, _mel_edges())
+    )
+    rising = (mel[:, None] - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    falling = (edges[2:] - mel[:, None]) / (edges[2:] - edges[1:-1])
     bank: NDArray[np.float32] = np.clip(np.minimum(rising, falling), 0, None).astype(np.float32)
     return bank
+
+
+def _mel_edges() -> NDArray[np.float64]:
+    """Where the bands begin, peak and end, in hertz: equally far apart in mel."""
+    low, high = _mel(np.array(_TELEPHONE))
+    hertz: NDArray[np.float64] = 700 * (10 ** (np.linspace(low, high, _MEL_BANDS + 2) / 2595) - 1)
+    return hertz
+
+
+def _mel(hertz: NDArray[np.float64]) -> NDArray[np.float64]:
+    mel: NDArray[np.float64] = 2595 * np.log10(1 + hertz / 700)
+    return mel
+
+
+def _peaks(
+    nuclei: list[int],
+    full: NDArray[np.float64],
+    spectrum: NDArray[np.float32],
+    voiced: NDArray[np.bool_],
+) -> list[float]:
+    """Level at each nucleus: the mean level of the voiced frames, and by how much the bands exceed
+    their own means there. Bands count by the inverse of their frequency, about as much as speech
+    has in them. What a microphone or a line does to a band so drops out."""
+    if not nuclei or not voiced.any():
+        return []
+    mean = 10 * float(np.log10(np.mean(10 ** (full[voiced] / 10))))
+    power = np.exp(spectrum[nuclei].astype(np.float64))
+    own = np.exp(spectrum[voiced].astype(np.float64)).mean(axis=0)
+    weights = 1 / _mel_edges()[1:-1]
+    above = (power / own) @ (weights / weights.sum())
+    return [mean + 10 * float(np.log10(ratio)) for ratio in above]
 
 
 def _timbre(spectrum: NDArray[np.float32]) -> NDArray[np.float32]:
