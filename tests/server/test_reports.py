@@ -9,67 +9,23 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.bootstrap.takes import DAY, MONDAY, keep, session
 from tests.server.conftest import Served, serving
 
-from eloquence.coaching.report import Report
-from eloquence.coaching.session import Session, SessionEnd, Turn
+from eloquence.coaching.progress import Progress
+from eloquence.coaching.report import Comparison, Goal, Report
+from eloquence.coaching.session import Session
 from eloquence.config import Settings, load
-from eloquence.delivery.words import Word
 from eloquence.storage.sessions import open_store
 
-SENTENCE = "je voudrais vous parler de la façon dont nous avons changé notre manière de travailler"
 
-
-def spoken(start: float, sentences: int) -> tuple[Word, ...]:
-    """Sentences at three words a second; after the sixth word of each comes a pause of 2.4 s."""
-    words, now = [], start
-    for _ in range(sentences):
-        for place, text in enumerate(SENTENCE.split()):
-            ending = "." if place == 14 else ""
-            words.append(Word(text + ending, now, now + 0.3, 0.9))
-            now += 2.7 if place == 5 else 0.33
-        now += 0.6
-    return tuple(words)
-
-
-def learner(index: int, start: float, sentences: int = 8) -> Turn:
-    words = spoken(start, sentences)
-    return Turn(
-        index=index,
-        speaker="learner",
-        start=start,
-        end=words[-1].end,
-        text=" ".join(word.text for word in words),
-        words=words,
-    )
-
-
-def session(session_id: str, started_at: float = 1_700_000_000.0) -> Session:
-    return Session(
-        id=session_id,
-        exercise="conversation_libre_marie",
-        scenario="conversation",
-        character="marie_coach",
-        language="fr",
-        started_at=started_at,
-        stages={"stt": "vosk", "llm": "script", "tts": "espeak"},
-        title="Conversation Libre avec Marie",
-    )
-
-
-def keep(settings: Settings, *kept: Session) -> None:
-    """Stores sessions of one question and one long answer."""
+def kept(settings: Settings, *sessions: Session) -> None:
+    """Stores conversations as they are after their end."""
 
     async def stored() -> None:
         async with open_store(settings.database, settings.recordings) as store:
-            for one in kept:
-                await store.open(one)
-                asked = Turn(index=0, speaker="character", start=0, end=2, text="=1+1 Racontez.")
-                await store.append(one.id, asked)
-                answer = learner(1, 3.0)
-                await store.append(one.id, answer)
-                end = SessionEnd(status="complete", reason="learner", duration=answer.end + 1)
-                await store.end(one.id, end)
+            for one in sessions:
+                await keep(store, one)
 
     asyncio.run(stored())
 
@@ -79,7 +35,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server that knows two conversations, a week apart."""
     folder: Path = tmp_path_factory.mktemp("served")
     settings = load(data=folder)
-    keep(settings, session("s1"), session("s2", 1_700_600_000.0))
+    kept(settings, session("s1"), session("s2", MONDAY + 7 * DAY))
     yield from serving(settings)
 
 
@@ -184,13 +140,37 @@ def test_an_exercise_tells_what_is_scored_and_judged(served: Served) -> None:
     free = next(one for one in french if one["id"] == "conversation_libre_marie")
     labels = {one["id"]: one["label"] for one in free["scored"]}
     assert labels["fluency"] == "Fluidité"
-    assert set(labels) <= set(free["dimensions"]) | set(labels)
+    assert set(free["dimensions"]) <= set(labels)
+    assert free["warm_up"] is True
+    assert all(isinstance(one["levels"], int) for one in free["scenarios"])
     assert all(one["rubric"] is None or one["rubric"]["title"] for one in french)
+
+
+def test_two_takes_are_compared_and_the_progress_is_told(served: Served) -> None:
+    path = "/api/v1/sessions/s2/comparison?with=s1"
+    made = Comparison.model_validate_json(served.get(path).content)
+    assert made.session == "s1"
+    assert {change.verdict for change in made.changes} == {"same"}
+    assert served.get("/api/v1/sessions/s2/comparison?with=nobody").status_code == 404
+    assert served.get("/api/v1/sessions/s2/comparison").status_code == 422
+    told = Progress.model_validate_json(served.get("/api/v1/progress?language=fr").content)
+    assert told.takes == 2
+    assert served.get("/api/v1/progress?language=en").json()["takes"] == 0
+    assert served.get("/api/v1/progress?exercise=nothing").status_code == 404
+
+
+def test_the_goal_of_the_next_session_is_told_before_it(served: Served) -> None:
+    path = "/api/v1/goal?language=fr&exercise=conversation_libre_marie"
+    told = Goal.model_validate_json(served.get(path).content)
+    assert told.measure
+    assert told.plan
+    assert served.get(path.replace("fr", "en", 1)).json() is None
+    assert served.get("/api/v1/goal?exercise=nothing").status_code == 404
 
 
 def test_a_deleted_session_leaves_no_report(tmp_path: Path) -> None:
     settings = load(data=tmp_path)
-    keep(settings, session("gone"))
+    kept(settings, session("gone"))
     for served in serving(settings):
         assert report(served, "gone").session == "gone"
         path = "/api/v1/sessions/gone"

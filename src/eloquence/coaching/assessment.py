@@ -96,6 +96,7 @@ def assess(
         session=session.id,
         language=session.language,
         exercise=exercise.id,
+        setting=exercise.register_,
         title=session.title or exercise.title,
         character=character.id,
         started_at=session.started_at,

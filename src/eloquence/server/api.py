@@ -112,11 +112,18 @@ def _shown(library: Library, exercise: Exercise) -> dict[str, Any]:
             for name in criteria.dimensions
             if name in norms
         ],
+        "warm_up": bool(exercise.warm_up or library.lines(exercise.language).warm_up.open),
+        "levels": len(exercise.levels),
         "rubric": None if rubric is None else {"id": rubric.id, "title": rubric.title},
         "patience": exercise.patience.model_dump(),
         "tips": list(exercise.tips),
         "scenarios": [
-            {"id": one.id, "title": one.title, "description": one.description}
+            {
+                "id": one.id,
+                "title": one.title,
+                "description": one.description,
+                "levels": len(exercise.levels_of(one)),
+            }
             for one in exercise.scenarios
         ],
     }
