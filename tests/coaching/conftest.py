@@ -20,10 +20,20 @@ from eloquence.coaching.exercise import (
     Step,
 )
 from eloquence.coaching.feedback import Phrases
+from eloquence.coaching.history import DAY, Figure, Past
 from eloquence.coaching.judgement import Judgement
 from eloquence.coaching.lexicon import Lexicon
 from eloquence.coaching.norms import Norms
-from eloquence.coaching.report import Report
+from eloquence.coaching.report import (
+    Curve,
+    DimensionScore,
+    Evaluation,
+    Feedback,
+    JudgedPart,
+    Measure,
+    Quality,
+    Report,
+)
 from eloquence.coaching.rubric import Rubric
 from eloquence.coaching.session import Annotations, Session, SessionEnd, StoredSession, Turn
 
@@ -135,3 +145,119 @@ def exercise(
 
 def character(language: Language) -> Character:
     return Character(id="marie_coach", name="Marie", description="d", prompt="p", language=language)
+
+
+NOW = 1_700_000_000.0
+"""When the session that is reported began."""
+
+
+def figures(given: dict[str, tuple[float, float]] | None) -> dict[str, Figure]:
+    return {
+        name: Figure(value=value, error=error) for name, (value, error) in (given or {}).items()
+    }
+
+
+@pytest.fixture
+def take() -> Callable[..., Past]:
+    """A function that makes what a session some days ago left, of (value, error) pairs."""
+
+    def past(
+        days: float = 0.0,
+        measures: dict[str, tuple[float, float]] | None = None,
+        criteria: dict[str, tuple[float, float]] | None = None,
+        **other: Any,
+    ) -> Past:
+        given = {
+            "session": f"s-{days:g}",
+            "exercise": "free_talk",
+            "title": "Conversation libre",
+            "language": "fr",
+            "started_at": NOW - days * DAY,
+            "seconds": 90.0,
+            "words": 200,
+            "by_ear": False,
+            "measures": figures(measures),
+            "criteria": figures(criteria),
+        }
+        return Past.model_validate(given | other)
+
+    return past
+
+
+@pytest.fixture
+def reported(norms: Norms) -> Callable[..., Report]:
+    """A function that makes a report of raw (value, error) pairs and judged scores."""
+
+    def report(
+        measures: dict[str, tuple[float, float]] | None = None,
+        criteria: dict[str, tuple[float, float, float]] | None = None,
+        **other: Any,
+    ) -> Report:
+        curve = Curve(label="c", unit="u", times=(), values=())
+        given = {
+            "session": "now",
+            "language": "fr",
+            "exercise": "free_talk",
+            "title": "Conversation libre",
+            "character": "marie_coach",
+            "started_at": NOW,
+            "duration": 100.0,
+            "status": "complete",
+            "reason": "learner",
+            "stages": {},
+            "speech_seconds": 90.0,
+            "word_count": 200,
+            "quality": Quality(snr=30.0, clipping=0.0, words_heard=True),
+            "feedback": Feedback(headline="…"),
+            "dimensions": (
+                DimensionScore(
+                    dimension="structure",
+                    label="Structure",
+                    state="near",
+                    score=0.6,
+                    judged=0.6,
+                    judged_weight=1.0,
+                    criteria=tuple(
+                        JudgedPart(
+                            criterion=name,
+                            label=name.title(),
+                            question="q",
+                            weight=1 / len(criteria or {}),
+                            level=round(4 * score),
+                            score=score,
+                            low=low,
+                            high=high,
+                            levels=("Rien.", "Un peu.", "La moitié.", "Précis.", "Complet."),
+                        )
+                        for name, (score, low, high) in (criteria or {}).items()
+                    ),
+                ),
+            ),
+            "passing_score": 0.7,
+            "measures": tuple(
+                Measure(
+                    id=name,
+                    label=norms.measures[name].label,
+                    value=value,
+                    unit=norms.measures[name].unit,
+                    error=error,
+                )
+                for name, (value, error) in (measures or {}).items()
+            ),
+            "turns": (),
+            "pace": curve,
+            "pitch": curve,
+            "intensity": curve,
+            "evaluation": Evaluation(
+                scores={},
+                feedback=("…",),
+                duration=100.0,
+                wordCount=200,
+                fluencyScore=None,
+                confidenceScore=None,
+                customMetrics={},
+            ),
+        }
+        return Report.model_validate(given | other)
+
+    return report

@@ -1,0 +1,413 @@
+"""Takes beside each other: what counts as a change, trends, and what a drill or retry came to."""
+
+import random
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eloquence.coaching.feedback import Phrases
+from eloquence.coaching.history import Figure, Past, margin, verdict
+from eloquence.coaching.norms import Norms, Points
+from eloquence.coaching.progress import compared, past, placed, progress, restricted
+from eloquence.coaching.report import Mark, Report
+from eloquence.coaching.session import Session, StoredSession, Turn
+
+Take = Callable[..., Past]
+Reported = Callable[..., Report]
+NOW = 1_700_000_000.0
+PAUSES = "mid_phrase_pauses"
+
+
+def session(**other: Any) -> Session:
+    given = {
+        "id": "now",
+        "exercise": "free_talk",
+        "scenario": "first",
+        "character": "marie_coach",
+        "language": "fr",
+        "started_at": NOW,
+    }
+    return Session.model_validate(given | other)
+
+
+def test_a_change_beyond_the_error_toward_the_zone_is_progress(
+    take: Take, norms: Norms, phrases: Phrases
+) -> None:
+    before, after = take(2, {PAUSES: (6.1, 0.8)}), take(0, {PAUSES: (3.2, 0.8)})
+    found = compared(before, after, norms, "conversation", phrases, focus=PAUSES)
+    (change,) = found.changes
+    assert change.verdict == "better"
+    assert change.margin == pytest.approx(1.28 * (0.8**2 + 0.8**2) ** 0.5, abs=1e-4)
+    assert (
+        found.sentence
+        == change.sentence
+        == (
+            "Pauses au milieu d’une phrase\u00a0: 6,1 → 3,2 par minute. "
+            "C’est un vrai progrès, au-delà de la variation normale."
+        )
+    )
+    assert (found.session, found.title) == (before.session, before.title)
+
+
+def test_a_change_within_the_error_is_none_and_says_how_large_it_may_be(
+    take: Take, norms: Norms, phrases: Phrases
+) -> None:
+    before, after = take(2, {PAUSES: (4.0, 1.0)}), take(0, {PAUSES: (2.5, 1.0)})
+    (change,) = compared(before, after, norms, "conversation", phrases).changes
+    assert change.verdict == "same"
+    assert "jusqu’à 1,8 par minute" in change.sentence
+
+
+def test_a_share_is_written_as_a_percentage(take: Take, norms: Norms, phrases: Phrases) -> None:
+    before = take(2, {"phonation_ratio": (0.6, 0.03)})
+    after = take(0, {"phonation_ratio": (0.75, 0.03)})
+    (change,) = compared(before, after, norms, "conversation", phrases).changes
+    assert "60\u00a0% → 75\u00a0% du temps" in change.sentence
+    assert change.percent
+
+
+BANDS: dict[str, Points] = {
+    "both": (1.0, 2.0, 3.0, 5.0, 6.0, 8.0),
+    "at most": (None, None, None, 3.0, 4.0, 8.0),
+    "at least": (-9.0, -6.0, -3.0, None, None, None),
+}
+values = st.floats(-20, 20)
+errors = st.floats(0, 5)
+
+
+@given(values, errors, values, errors, st.sampled_from(list(BANDS.values())))
+def test_what_is_better_one_way_is_worse_the_other(
+    one: float, first: float, two: float, second: float, points: Points
+) -> None:
+    here, there = Figure(value=one, error=first), Figure(value=two, error=second)
+    opposite = {"better": "worse", "worse": "better", "same": "same", "changed": "changed"}
+    forth = verdict(here, there, points)
+    assert verdict(there, here, points) == opposite[forth]
+    assert (forth == "same") == (abs(one - two) <= margin(here, there))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [(8, 4, "better"), (2, 4, "better"), (4, 8, "worse"), (3.2, 4.8, "changed"), (1, 7, "changed")],
+)
+def test_better_means_nearer_to_the_target_zone(before: float, after: float, expected: str) -> None:
+    pair = (Figure(value=before, error=0.1), Figure(value=after, error=0.1))
+    assert verdict(*pair, BANDS["both"]) == expected
+
+
+def test_two_takes_of_the_same_skill_are_called_the_same_four_times_in_five() -> None:
+    dice = random.Random(4)
+    same = 0
+    for _ in range(4000):
+        before, after = (Figure(value=dice.gauss(5, error), error=error) for error in (1.5, 0.7))
+        same += verdict(before, after, BANDS["at most"]) == "same"
+    assert same / 4000 == pytest.approx(0.8, abs=0.02)
+
+
+def test_among_many_measures_chance_alone_is_rarely_named(
+    take: Take, norms: Norms, phrases: Phrases
+) -> None:
+    names = [name for name, norm in norms.measures.items() if "conversation" in norm.bands]
+    assert len(names) > 10
+    dice = random.Random(7)
+    named = 0
+    for _ in range(300):
+        before, after = (
+            take(day, {name: (dice.gauss(10, 1), 1.0) for name in names}) for day in (2, 0)
+        )
+        found = compared(before, after, norms, "conversation", phrases)
+        named += found.sentence != phrases.comparisons["same"]
+    assert named / 300 < 0.25
+
+
+def test_by_ear_and_with_words_only_what_the_ear_tells_as_well_is_compared(
+    take: Take, norms: Norms, phrases: Phrases
+) -> None:
+    figures = {"speech_rate": (4.0, 0.3), "pitch_variation": (1.5, 0.3)}
+    before, after = take(2, figures, by_ear=True), take(0, figures)
+    found = compared(before, after, norms, "conversation", phrases)
+    assert [change.measure for change in found.changes] == ["pitch_variation"]
+    assert phrases.comparisons["by_ear"] in found.sentence
+
+
+def test_takes_with_nothing_in_common_say_so(take: Take, norms: Norms, phrases: Phrases) -> None:
+    found = compared(take(2), take(0), norms, "conversation", phrases)
+    assert found.changes == ()
+    assert found.sentence == phrases.comparisons["none"]
+
+
+def test_the_baseline_is_the_mean_of_the_first_takes_by_the_weight_of_their_errors(
+    take: Take, norms: Norms, phrases: Phrases
+) -> None:
+    rates = [(4.0, 0.2), (4.3, 0.4), (5.0, 0.2), (5.2, 0.2)]
+    history = tuple(
+        take(9 - day, {"speech_rate": rate}, seconds=60.0) for day, rate in enumerate(rates)
+    )
+    found = progress(history, norms, phrases)
+    (trend,) = found.trends
+    mean = (4.0 / 0.04 + 4.3 / 0.16) / (1 / 0.04 + 1 / 0.16)
+    assert trend.baseline.value == pytest.approx(mean, abs=1e-4)
+    assert trend.baseline.error == pytest.approx((1 / 0.04 + 1 / 0.16) ** -0.5, abs=1e-4)
+    assert [point.value for point in trend.points] == [4.0, 4.3, 5.0, 5.2]
+    assert trend.points[0].seconds == 60
+    assert trend.band == (4.2, 5.6)
+    assert trend.verdict == "better"
+    assert "4,1 au début, 5,1 syllabes/s à présent" in trend.sentence
+    assert found.takes == 4
+    assert "4" in found.sentence
+    assert "4,0 minutes" in found.sentence
+
+
+def test_first_takes_that_scatter_more_than_their_errors_make_a_wider_baseline(
+    take: Take, norms: Norms, phrases: Phrases
+) -> None:
+    calm = tuple(take(9 - n, {"tics": (6.0, 0.5)}) for n in range(6))
+    wild = tuple(take(9 - n, {"tics": (value, 0.5)}) for n, value in enumerate([3, 6, 9] * 2))
+    narrow, wide = (progress(each, norms, phrases).trends[0].baseline for each in (calm, wild))
+    assert narrow.error == pytest.approx(0.5 / 3**0.5, abs=1e-3)
+    assert wide.error == pytest.approx(3 / 3**0.5, abs=1e-3)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_with_few_takes_no_trend_is_claimed(
+    take: Take, norms: Norms, phrases: Phrases, count: int
+) -> None:
+    history = tuple(take(9 - n, {"tics": (9.0 - 4 * n, 0.1)}) for n in range(count))
+    (trend,) = progress(history, norms, phrases).trends
+    assert trend.verdict == "few"
+    assert "trois prises" in trend.sentence
+
+
+def test_only_comparable_takes_are_put_in_a_row(take: Take, norms: Norms, phrases: Phrases) -> None:
+    figures = {"speech_rate": (4.4, 0.3)}
+    history = (
+        take(9, figures, by_ear=True),
+        take(8, figures, purpose="drill"),
+        take(7, figures, purpose="retry"),
+        take(6, figures, setting="presentation"),
+        take(5, figures, seconds=9.0),
+        take(4, figures),
+        take(3, figures),
+    )
+    found = progress(history, norms, phrases)
+    assert [point.session for point in found.trends[0].points] == ["s-4", "s-3"]
+    assert found.notes == (phrases.trends["apart"].format(count=1),)
+    assert not found.by_ear
+
+
+def test_without_takes_there_is_no_progress_and_it_is_said(norms: Norms, phrases: Phrases) -> None:
+    found = progress((), norms, phrases)
+    assert found.trends == ()
+    assert found.sentence == phrases.trends["none"]
+
+
+def test_nobody_is_compared_with_others(phrases: Phrases) -> None:
+    told = " ".join([*phrases.trends.values(), *phrases.comparisons.values()])
+    assert not re.search(r"moyenne des|autres (person|appren)|que \d+ %|class", told)
+
+
+def test_a_report_is_placed_beside_the_last_take_of_the_same_exercise(
+    take: Take, reported: Reported, norms: Norms, phrases: Phrases
+) -> None:
+    history = (
+        take(9, {PAUSES: (7.0, 0.8)}, priority=PAUSES),
+        take(5, {PAUSES: (6.1, 0.8)}, priority=PAUSES),
+        take(4, {PAUSES: (1.0, 0.8)}, exercise="pitch"),
+        take(3, {PAUSES: (1.0, 0.8)}, purpose="retry"),
+    )
+    report = placed(reported({PAUSES: (3.2, 0.8)}), history, norms, phrases, session=session())
+    assert report.comparison is not None
+    assert report.comparison.session == "s-5"
+    assert "6,1 → 3,2" in report.comparison.sentence
+    assert report.goal is None
+    assert report.appointment is not None
+
+
+def test_a_goal_is_told_and_the_next_one_proposed(
+    reported: Reported, norms: Norms, phrases: Phrases
+) -> None:
+    report = placed(
+        reported({PAUSES: (0.5, 0.5)}), (), norms, phrases, session=session(goal=PAUSES)
+    )
+    assert report.goal is not None
+    assert report.goal.held is True
+    assert report.proposal is not None
+    assert report.proposal.measure == PAUSES
+    assert report.comparison is None
+    assert past(report).goal == PAUSES
+    assert past(report).held is True
+
+
+def test_placing_twice_gives_the_same_to_the_byte(
+    take: Take, reported: Reported, norms: Norms, phrases: Phrases
+) -> None:
+    history = tuple(
+        take(9 - n, {PAUSES: (7.0 - n, 0.8), "tics": (4.0, 1.0)}, goal=PAUSES) for n in range(5)
+    )
+    one, two = (
+        placed(reported({PAUSES: (3.2, 0.8)}), history, norms, phrases, session=session())
+        for _ in range(2)
+    )
+    assert one.model_dump_json() == two.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    ("value", "reached", "certain", "said"),
+    [
+        (0.6, True, True, "Objectif de l’exercice atteint."),
+        (2.1, True, False, "atteint de peu"),
+        (3.0, False, False, "tout près"),
+        (7.0, False, True, "pas encore"),
+    ],
+)
+def test_a_drill_tells_at_once_whether_its_target_was_reached_and_how_sure_that_is(
+    reported: Reported,
+    norms: Norms,
+    phrases: Phrases,
+    value: float,
+    reached: bool,
+    certain: bool,
+    said: str,
+) -> None:
+    own = session(purpose="drill", drill="phrase_pleine", of="s-0")
+    given = reported({PAUSES: (value, 0.8)}, purpose="drill")
+    report = placed(given, (), norms, phrases, session=own)
+    result = report.drill_result
+    assert result is not None
+    assert (result.reached, result.certain) == (reached, certain)
+    assert result.low is not None
+    assert result.high is not None
+    assert result.low < value < result.high
+    assert said in result.sentence
+    assert "visé\u00a0: 2,5 au plus" in result.sentence
+    assert report.feedback.headline == result.sentence
+    assert report.feedback.priority is None
+    assert report.evaluation.feedback == (result.sentence,)
+
+
+def test_a_relative_change_is_held_against_the_session_that_the_drill_is_of(
+    take: Take, reported: Reported, norms: Norms, phrases: Phrases
+) -> None:
+    own = session(purpose="drill", drill="silence_a_la_place", of="s-0")
+    mother = take(0, {"filled_pauses": (10.0, 1.0)})
+    report = placed(reported({"filled_pauses": (3.0, 1.0)}), (mother,), norms, phrases, session=own)
+    result = report.drill_result
+    assert result is not None
+    assert result.before == 10
+    assert result.at_most == pytest.approx(6)
+    assert result.reached is True
+    assert result.certain
+    assert result.high == pytest.approx(3 + 1.28 * (1 + 0.36) ** 0.5, abs=1e-3)
+    alone = placed(reported({"filled_pauses": (3.0, 1.0)}), (), norms, phrases, session=own)
+    assert alone.drill_result is not None
+    assert alone.drill_result.reached is None
+    assert alone.drill_result.sentence == phrases.results["no_parent"]
+
+
+def test_a_change_upward_wants_at_least_so_much_more(
+    take: Take, reported: Reported, norms: Norms, phrases: Phrases
+) -> None:
+    own = session(purpose="drill", drill="trois_couleurs", of="s-0")
+    mother = take(0, {"pitch_variation": (1.5, 0.2)})
+    for value, reached in ((2.6, True), (1.6, False)):
+        given = reported({"pitch_variation": (value, 0.2)})
+        result = placed(given, (mother,), norms, phrases, session=own).drill_result
+        assert result is not None
+        assert result.at_least == pytest.approx(2.0)
+        assert result.reached is reached
+
+
+@pytest.mark.parametrize(("dismissed", "reached"), [(0, False), (1, True)])
+def test_forbidden_words_are_counted_without_those_that_were_dismissed(
+    reported: Reported, norms: Norms, phrases: Phrases, dismissed: int, reached: bool
+) -> None:
+    marks = tuple(
+        Mark(
+            id=f"tic@{index}",
+            kind="tic",
+            label="l",
+            start=index,
+            end=index + 0.3,
+            turn=0,
+            dismissed=index < dismissed,
+        )
+        for index in range(2)
+    )
+    own = session(purpose="drill", drill="mot_interdit", of="s-0")
+    result = placed(reported(marks=marks), (), norms, phrases, session=own).drill_result
+    assert result is not None
+    assert result.value == 2 - dismissed
+    assert result.reached is reached
+    assert result.certain
+    deaf = placed(reported(word_count=0), (), norms, phrases, session=own).drill_result
+    assert deaf is not None
+    assert deaf.reached is None
+
+
+def test_a_drill_on_content_is_told_by_the_criterion_it_was_given_for(
+    take: Take, reported: Reported, norms: Norms, phrases: Phrases
+) -> None:
+    own = session(purpose="drill", drill="et_alors", of="s-0")
+    mother = take(0, priority="result")
+    judged = reported(criteria={"result": (1.0, 0.9, 1.0)})
+    result = placed(judged, (mother,), norms, phrases, session=own).drill_result
+    assert result is not None
+    assert (result.measure, result.label, result.reached) == ("result", "Result", True)
+    unjudged = placed(reported(), (mother,), norms, phrases, session=own).drill_result
+    assert unjudged is not None
+    assert unjudged.sentence == phrases.results["not_judged"]
+
+
+def test_a_retry_shows_one_measure_before_and_after(
+    take: Take, reported: Reported, norms: Norms, phrases: Phrases
+) -> None:
+    own = session(purpose="retry", of="s-0", retried=3)
+    whole = take(0, {PAUSES: (5.0, 0.5), "tics": (3.0, 1.0)}, priority=PAUSES)
+    turn = take(0, {PAUSES: (9.0, 2.0), "tics": (3.0, 3.0)}, seconds=12.0)
+    again = reported({PAUSES: (2.0, 2.0), "tics": (9.0, 3.0)}, purpose="retry")
+    report = placed(again, (whole,), norms, phrases, session=own, parent=turn)
+    assert report.comparison is not None
+    (change,) = report.comparison.changes
+    assert (change.measure, change.before, change.after) == (PAUSES, 9.0, 2.0)
+    assert change.verdict == "better"
+    assert report.feedback.headline == report.comparison.sentence
+    assert report.proposal is None
+
+
+def test_a_retry_too_short_to_measure_says_so(
+    take: Take, reported: Reported, norms: Norms, phrases: Phrases
+) -> None:
+    own = session(purpose="retry", of="s-0", retried=3)
+    history = (take(0, {PAUSES: (5.0, 0.5)}, priority=PAUSES),)
+    report = placed(reported(purpose="retry"), history, norms, phrases, session=own)
+    assert report.comparison is not None
+    assert report.comparison.sentence == phrases.comparisons["short"]
+
+
+def test_a_session_restricted_to_a_turn_keeps_what_it_answers() -> None:
+    turns = tuple(
+        Turn(
+            index=index,
+            speaker="character" if index % 2 == 0 else "learner",
+            start=float(index),
+            end=index + 0.9,
+        )
+        for index in range(6)
+    )
+    stored = StoredSession(session=session(), turns=turns)
+    assert [turn.index for turn in restricted(stored, 3).turns] == [2, 3]
+    assert restricted(stored, 99).turns == ()
+
+
+def test_past_keeps_the_figures_with_their_errors_and_the_advice(reported: Reported) -> None:
+    report = reported({"tics": (3.0, 1.1)}, criteria={"result": (0.6, 0.5, 0.7)})
+    found = past(report)
+    assert found.measures == {"tics": Figure(value=3.0, error=1.1)}
+    assert found.criteria["result"].value == 0.6
+    assert found.criteria["result"].error == pytest.approx(0.1 / 1.28)
+    assert found.scores == {"structure": 0.6}
+    assert Past.model_validate_json(found.model_dump_json()) == found
