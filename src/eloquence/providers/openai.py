@@ -136,13 +136,16 @@ class Chat(engine_llm.LLM[Literal["metrics_collected"]]):
         asked: dict[str, Any] = {"temperature": self._options.temperature}
         # every host but OpenAI itself knows the older name
         newer = self._options.host().url == OPENAI
-        asked["max_completion_tokens" if newer else "max_tokens"] = self._options.max_tokens
+        most = "max_completion_tokens" if newer else "max_tokens"
+        asked[most] = self._options.max_tokens
         if is_given(parallel_tool_calls):
             asked["parallel_tool_calls"] = parallel_tool_calls
         if is_given(tool_choice):
             asked["tool_choice"] = tool_choice
         if is_given(extra_kwargs):
-            asked |= extra_kwargs
+            asked |= {
+                most if key == "max_tokens" else key: extra_kwargs[key] for key in extra_kwargs
+            }
         return ChatStream(
             self,
             self._options,
