@@ -19,11 +19,11 @@ from eloquence.coaching.exercise import (
     Script,
     Step,
 )
-from eloquence.coaching.feedback import Phrases
 from eloquence.coaching.history import DAY, Figure, Past
 from eloquence.coaching.judgement import Judgement
 from eloquence.coaching.lexicon import Lexicon
 from eloquence.coaching.norms import Norms
+from eloquence.coaching.phrases import Phrases
 from eloquence.coaching.report import (
     Curve,
     DimensionScore,

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from eloquence.coaching.evaluation import Reading, expected_score
 from eloquence.coaching.exercise import Dimension
-from eloquence.coaching.feedback import FINE, Phrases, feedback
+from eloquence.coaching.feedback import FINE, feedback
 from eloquence.coaching.history import History, Past
 from eloquence.coaching.judgement import Quote
 from eloquence.coaching.norms import Norms
 from eloquence.coaching.observation import Moment
+from eloquence.coaching.phrases import Phrases
 from eloquence.coaching.report import DimensionScore, Feedback, JudgedPart, Part
 from eloquence.delivery.tally import Tally
 

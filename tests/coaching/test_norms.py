@@ -8,9 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from eloquence.coaching.exercise import DIMENSIONS
-from eloquence.coaching.feedback import Phrases, Wording
 from eloquence.coaching.lexicon import Lexicon
 from eloquence.coaching.norms import DimensionNorm, MeasureNorm, Norms
+from eloquence.coaching.phrases import Phrases, Wording
 from eloquence.delivery.expressions import Expression
 from eloquence.delivery.syllables import plain
 from eloquence.delivery.tally import MEASURES

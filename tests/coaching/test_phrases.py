@@ -131,8 +131,8 @@ def test_a_drill_whose_target_is_a_zone_aims_into_the_band(shipped: Shipped, lan
 def test_the_languages_have_the_same_words_for_the_same_things(shipped: Shipped) -> None:
     french, english = (shipped(Phrases, language, "feedback") for language in LANGUAGES)
     for field in (
-        *("headlines", "summaries", "overall", "reasons", "notes", "baseline", "curves"),
-        *("measures", "marks", "hints", "strengths", "goals", "changes", "comparisons"),
+        *("headlines", "summaries", "reasons", "notes", "curves"),
+        *("measures", "marks", "strengths", "goals", "changes", "comparisons"),
         *("trends", "appointments", "results"),
     ):
         assert set(getattr(french, field)) == set(getattr(english, field)), field
@@ -157,7 +157,7 @@ def places(text: str) -> set[str]:
 
 def test_a_sentence_and_its_translation_are_filled_with_the_same(shipped: Shipped) -> None:
     french, english = (shipped(Phrases, language, "feedback") for language in LANGUAGES)
-    for field in ("headlines", "summaries", "overall", "reasons", "notes", "goals", "results"):
+    for field in ("headlines", "summaries", "reasons", "notes", "goals", "results"):
         for name, text in getattr(french, field).items():
             assert places(text) == places(getattr(english, field)[name]), (field, name)
 

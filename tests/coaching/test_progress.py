@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eloquence.coaching.feedback import Phrases
 from eloquence.coaching.history import Figure, Past, margin, verdict
 from eloquence.coaching.norms import Norms, Points
+from eloquence.coaching.phrases import Phrases
 from eloquence.coaching.progress import compared, past, placed, progress, restricted
 from eloquence.coaching.report import Mark, Report
 from eloquence.coaching.session import Session, StoredSession, Turn

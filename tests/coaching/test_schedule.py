@@ -4,10 +4,9 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from eloquence.coaching.feedback import Phrases
 from eloquence.coaching.history import DAY, Past
 from eloquence.coaching.norms import Norms
-from eloquence.coaching.phrases import Side
+from eloquence.coaching.phrases import Phrases, Side
 from eloquence.coaching.report import Drill, Feedback, Goal, Remark, Report
 from eloquence.coaching.schedule import appointment, goal_outcome, proposal
 

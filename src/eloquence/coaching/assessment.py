@@ -7,7 +7,7 @@ from eloquence.coaching import curves, figures
 from eloquence.coaching.character import Character
 from eloquence.coaching.evaluation import Reading, state
 from eloquence.coaching.exercise import Dimension, Exercise, Register
-from eloquence.coaching.feedback import Phrases, feedback
+from eloquence.coaching.feedback import feedback
 from eloquence.coaching.figures import rounded
 from eloquence.coaching.history import History
 from eloquence.coaching.judging import judged
@@ -15,6 +15,7 @@ from eloquence.coaching.lexicon import Lexicon
 from eloquence.coaching.moments import moments, without
 from eloquence.coaching.norms import Norms
 from eloquence.coaching.observation import HeardTurn, Moment, Observation, observation
+from eloquence.coaching.phrases import Phrases
 from eloquence.coaching.profiles import norms_for
 from eloquence.coaching.readings import REASONS, readings
 from eloquence.coaching.report import (

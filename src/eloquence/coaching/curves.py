@@ -7,9 +7,9 @@ import numpy as np
 
 from eloquence.coaching.evaluation import Reading
 from eloquence.coaching.exercise import Register
-from eloquence.coaching.feedback import Phrases, clock
 from eloquence.coaching.norms import Norms
 from eloquence.coaching.observation import Moment, Observation
+from eloquence.coaching.phrases import Phrases, clock
 from eloquence.coaching.report import Curve
 from eloquence.delivery.sound import HOP
 

@@ -16,31 +16,14 @@ from eloquence.coaching.norms import MeasureNorm, Norms, Points
 from eloquence.coaching.observation import Moment
 from eloquence.coaching.phrases import (
     DrillPhrase,
-    HintPhrase,
-    JudgedPhrases,
     JudgedWording,
-    MarkPhrase,
     Phrases,
     Side,
-    Target,
     Wording,
     clock,
     inside,
 )
 from eloquence.coaching.report import DimensionScore, Drill, Feedback, JudgedPart, Part, Remark
-
-__all__ = [
-    "DrillPhrase",
-    "HintPhrase",
-    "JudgedPhrases",
-    "JudgedWording",
-    "MarkPhrase",
-    "Phrases",
-    "Target",
-    "Wording",
-    "clock",
-    "feedback",
-]
 
 STRONG = 0.9
 """Score of a measure from which it may be praised."""

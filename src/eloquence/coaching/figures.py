@@ -8,10 +8,10 @@ import numpy as np
 
 from eloquence.coaching.evaluation import Reading, expected_score
 from eloquence.coaching.exercise import Register
-from eloquence.coaching.feedback import Phrases
 from eloquence.coaching.lexicon import Lexicon
 from eloquence.coaching.norms import Norms
 from eloquence.coaching.observation import Observation
+from eloquence.coaching.phrases import Phrases
 from eloquence.coaching.report import Baseline, Measure, Quality
 from eloquence.coaching.session import StoredSession
 from eloquence.delivery import intensity, lexical, pitch, quality

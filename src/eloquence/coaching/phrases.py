@@ -93,14 +93,6 @@ class MarkPhrase(Model):
     text: str
 
 
-class HintPhrase(Model):
-    """A part of the content that is looked for by words."""
-
-    label: str
-    found: str
-    missing: str
-
-
 class Target(Model):
     """What a drill wants, to be read off its own session at once.
 
@@ -172,15 +164,12 @@ class Phrases(Model):
     """What the learner is called in the transcript."""
     headlines: dict[Literal["both", "priority", "strength", "good", "open", "not_scored"], str]
     summaries: dict[Literal["pass", "near", "not_yet"], str]
-    overall: dict[Literal["pass", "near", "not_yet"], str]
     reasons: dict[str, str]
     notes: dict[str, str]
-    baseline: dict[str, str]
     curves: dict[str, str]
     measures: dict[str, str]
     """Names of figures that have no norm."""
     marks: dict[str, MarkPhrase]
-    hints: dict[str, HintPhrase]
     strengths: dict[str, Wording]
     priorities: dict[str, dict[Side, Wording]]
     judged: JudgedPhrases
@@ -204,7 +193,7 @@ class Phrases(Model):
     drills: tuple[DrillPhrase, ...]
 
     @field_validator(
-        *("headlines", "summaries", "overall", "reasons", "notes", "baseline", "curves", "target"),
+        *("headlines", "summaries", "reasons", "notes", "curves", "target"),
         *("goals", "changes", "comparisons", "trends", "appointments", "results"),
     )
     @classmethod

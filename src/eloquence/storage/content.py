@@ -28,9 +28,9 @@ from eloquence.coaching.rubric import Rubric
 from eloquence.errors import ContentError
 
 if TYPE_CHECKING:
-    from eloquence.coaching.feedback import Phrases
     from eloquence.coaching.lexicon import Lexicon
     from eloquence.coaching.norms import Norms
+    from eloquence.coaching.phrases import Phrases
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 SHIPPED = Path(__file__).resolve().parent.parent / "content"
@@ -144,7 +144,7 @@ class Library:
 
     def phrases(self, language: Language) -> "Phrases":
         """The sentences that feedback is made of. Raises ContentError."""
-        from eloquence.coaching.feedback import Phrases
+        from eloquence.coaching.phrases import Phrases
 
         return self._table(language, "feedback", Phrases)
 
