@@ -7,12 +7,14 @@
         PluginError                   a plugin could not be loaded, or failed
       ContentError                    an exercise or character file is wrong or absent
       RecordingError                  a recording cannot be read as sound
+      LineError                       a line of input to be scored is not what it must be
       SessionError
         SessionCreationError          a conversation could not be prepared
         SessionStartError             a prepared conversation could not start
         AgentCreationError            the coach itself could not be made
         SessionNotFoundError          no stored session of that id
         MarkNotFoundError             its report has no such mark
+        JudgementError                its content cannot be judged
         CapacityError                 this process carries as many conversations as it can
       ProviderError                   a stage failed: which one (class) and why (cause)
         SpeechToTextError
@@ -87,6 +89,10 @@ class RecordingError(EloquenceError):
     code = "recording"
 
 
+class LineError(EloquenceError):
+    code = "line"
+
+
 class SessionError(EloquenceError):
     code = "session"
 
@@ -109,6 +115,10 @@ class SessionNotFoundError(SessionError):
 
 class MarkNotFoundError(SessionError):
     code = "mark_not_found"
+
+
+class JudgementError(SessionError):
+    code = "judgement"
 
 
 class CapacityError(SessionError):

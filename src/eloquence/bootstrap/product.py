@@ -172,6 +172,11 @@ class Eloquence:
                 language=language,
                 started_at=time.time(),
                 stages={stage: choice.provider.name for stage, choice in chosen.items()},
+                hosts={
+                    stage: choice.readiness.leaves_machine
+                    for stage, choice in chosen.items()
+                    if choice.readiness.leaves_machine
+                },
                 keep_audio=hello.keep_audio,
                 title=exercise.title,
                 profile=hello.profile,
@@ -214,6 +219,7 @@ class Eloquence:
                     stopping=lambda: self.stopping,
                 )
                 end = await Conversation(plan, transport, self.store).run()
+            self.reports.ended(session.id)
             return session.id, end
 
     async def warm(self) -> None:
@@ -278,4 +284,6 @@ async def opened(settings: Settings) -> AsyncIterator[Eloquence]:
         stack.push_async_callback(resources.close)
         store = await stack.enter_async_context(open_store(settings.database, settings.recordings))
         library = content.load(settings.content)
-        yield Eloquence(settings, library, store, resources, analyst)
+        product = Eloquence(settings, library, store, resources, analyst)
+        stack.push_async_callback(product.reports.close)
+        yield product

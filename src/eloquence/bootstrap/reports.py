@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
+from eloquence.bootstrap.judging import Judging, Refusal
 from eloquence.coaching import schedule
 from eloquence.coaching.assessment import assess
 from eloquence.coaching.character import Language
@@ -23,7 +24,12 @@ from eloquence.coaching.progress import Progress, compared, placed, progress, re
 from eloquence.coaching.report import Comparison, Goal, Report
 from eloquence.coaching.session import Session, StoredSession
 from eloquence.config import Settings
-from eloquence.errors import EloquenceError, MarkNotFoundError, SessionNotFoundError
+from eloquence.errors import (
+    EloquenceError,
+    JudgementError,
+    MarkNotFoundError,
+    SessionNotFoundError,
+)
 from eloquence.storage import content, export, recordings
 from eloquence.storage.export import File
 from eloquence.storage.sessions import SqlSessionStore
@@ -39,6 +45,22 @@ LONG_HISTORY = 500
 CAUGHT_UP = 8
 """Sessions without an outcome, such as those of an older version, that are looked at each time."""
 
+_REFUSALS: dict[Refusal, str] = {
+    "live": "A session is judged after its end.",
+    "practice": "Drills and second tries are not judged.",
+    "no_rubric": "This exercise has no rubric to judge the content by.",
+    "no_words": "No words were heard: there is nothing to judge.",
+    "no_model": "No language model is chosen: the content is not judged.",
+    "not_ready": "The language model is not ready.",
+    "not_sent": "The words stay here: the language model is on another machine and did not hold "
+    "this conversation.",
+}
+_MENDS: dict[Refusal, str] = {
+    "no_model": "Choose one: ELOQUENCE_LLM=openai.",
+    "not_ready": "`eloquence doctor` says what it lacks.",
+    "not_sent": "Choose a model on this machine, or hold the next conversation with that one.",
+}
+
 log = logging.getLogger("eloquence.reports")
 
 
@@ -49,6 +71,8 @@ class _Kept:
     version: object
     history: History
     report: Report
+    refusal: Refusal
+    """Why its content cannot be judged."""
 
 
 class Reports:
@@ -69,6 +93,8 @@ class Reports:
         self._library = library
         self._store = store
         self._analyst = analyst
+        self._judging = Judging(settings, library, store, analyst)
+        self._following: dict[str, asyncio.Task[None]] = {}
         self._making = asyncio.Lock()
         self._annotating = asyncio.Lock()
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
@@ -77,8 +103,7 @@ class Reports:
     async def report(self, session_id: str) -> Report:
         """The report of a stored session. Raises SessionNotFoundError, ContentError (its exercise
         is no longer there)."""
-        async with self._making:
-            return await self._current(session_id)
+        return self._told(await self._current(session_id))
 
     async def file(self, session_id: str, kind: export.Kind) -> File:
         """The report as one file to take away. Raises SessionNotFoundError, ContentError."""
@@ -174,12 +199,72 @@ class Reports:
         own = report.proposal is not None and report.proposal.measure == goal.measure
         return goal.model_copy(update={"plan": report.plan}) if own and report.plan else goal
 
+    async def judge(self, session_id: str) -> None:
+        """Begins to judge the content of a session, or to judge it again; harmless while it is
+        being judged. Raises JudgementError, which says why it cannot be; SessionNotFoundError."""
+        kept = await self._current(session_id)
+        if kept.refusal:
+            raise JudgementError(_REFUSALS[kept.refusal], mend=_MENDS.get(kept.refusal, ""))
+        self._judging.begin(await self._store.get(session_id), kept.report.weakest_turn)
+
+    def ended(self, session_id: str) -> None:
+        """A session has just ended: makes its report, then judges its content, in the background.
+        Nothing is sent to a model that did not hold that conversation itself."""
+        if session_id not in self._following:
+            task = asyncio.create_task(self._follow(session_id))
+            self._following[session_id] = task
+            task.add_done_callback(lambda _: self._following.pop(session_id))
+
+    async def judged(self, session_id: str) -> None:
+        """Returns when nothing of the session is being made in the background any more."""
+        if session_id in self._following:
+            await asyncio.wait([self._following[session_id]])
+        await self._judging.finished(session_id)
+
     async def delete(self, session_id: str) -> None:
         """Deletes a session with all that was made of it. Raises SessionNotFoundError."""
+        await self._forget(session_id)
         await self._store.delete(session_id)
         self._kept.pop(session_id, None)
 
-    async def _current(self, session_id: str) -> Report:
+    async def close(self) -> None:
+        """Stops what is under way in the background."""
+        for session_id in list(self._following):
+            await self._forget(session_id)
+        await self._judging.close()
+
+    async def _follow(self, session_id: str) -> None:
+        try:
+            kept = await self._current(session_id)
+            if not kept.refusal:
+                stored = await self._store.get(session_id)
+                self._judging.begin(stored, kept.report.weakest_turn)
+        except EloquenceError as error:
+            log.warning("nothing follows session %s: %s", session_id, error.code)
+
+    async def _forget(self, session_id: str) -> None:
+        if session_id in self._following:
+            self._following[session_id].cancel()
+            await asyncio.wait([self._following[session_id]])
+        await self._judging.forget(session_id)
+
+    def _told(self, kept: _Kept) -> Report:
+        """The report with how far the judging of its content is."""
+        report = kept.report
+        state = self._judging.state(report.session)
+        if report.session in self._following and not kept.refusal:
+            state = "pending"
+        if not state or (state == "failed" and report.content.state == "judged"):
+            return report
+        reason = self._library.phrases(report.language).reasons[state]
+        told = {"state": "pending" if state == "pending" else "not_judged", "reason": reason}
+        return report.model_copy(update={"content": report.content.model_copy(update=told)})
+
+    async def _current(self, session_id: str) -> _Kept:
+        async with self._making:
+            return await self._remade(session_id)
+
+    async def _remade(self, session_id: str) -> _Kept:
         """The report, made anew only when something that it depends on has changed."""
         version = await self._store.version(session_id)
         kept = self._kept.get(session_id)
@@ -187,16 +272,21 @@ class Reports:
             before = await self._history(kept.report.language, before=kept.report.started_at)
             if before == kept.history:
                 self._kept.move_to_end(session_id)
-                return kept.report
+                return kept
         stored = await self._store.get(session_id)
         session = stored.session
         history = await self._history(session.language, before=session.started_at)
         report = await self._made(stored, history)
-        self._kept[session_id] = _Kept(version, history, report)
+        refusal = await asyncio.to_thread(self._judging.refusal, stored)
+        reason = self._library.phrases(session.language).reasons.get(refusal)
+        if reason and report.content.state == "not_judged":
+            content = report.content.model_copy(update={"reason": reason})
+            report = report.model_copy(update={"content": content})
+        self._kept[session_id] = kept = _Kept(version, history, report, refusal)
         self._kept.move_to_end(session_id)
         while len(self._kept) > MOST_KEPT:
             self._kept.popitem(last=False)
-        return report
+        return kept
 
     async def _history(
         self, language: Language, *, before: float | None = None, limit: int = HISTORY
@@ -240,6 +330,11 @@ class Reports:
         self, stored: StoredSession, history: History, mother: StoredSession | None
     ) -> Report:
         report = self._assessed(stored, history)
+        if stored.judgement is not None and stored.judgement.rewrite is not None:
+            better = {"rewrite": stored.judgement.rewrite}
+            report = report.model_copy(
+                update={"feedback": report.feedback.model_copy(update=better)}
+            )
         parent: Past | None = None if mother is None else past(self._assessed(mother, ()))
         session = stored.session
         norms, phrases = self._compared_with(report)

@@ -35,6 +35,16 @@ class CriterionJudgement(Model):
     """e.g. `no_majority`, `void`, `failed`, `too_short`."""
 
 
+class Rewrite(Model):
+    """One of the learner's sentences, and how it could have been said."""
+
+    before: str
+    after: str
+    turn: int
+    start: float | None = None
+    end: float | None = None
+
+
 class Judgement(Model):
     """All criteria of one session, with what is needed to tell two judgements apart."""
 
@@ -49,3 +59,5 @@ class Judgement(Model):
     criteria: tuple[CriterionJudgement, ...] = ()
     spread: Share | None = Field(None)
     """Mean distance between the highest and the lowest sample, as a share of the scale."""
+    rewrite: Rewrite | None = None
+    """A better version of one of the learner's own sentences."""

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from eloquence.coaching.character import Language, Model, Share
 from eloquence.coaching.exercise import Dimension, Register
-from eloquence.coaching.judgement import Quote
+from eloquence.coaching.judgement import Quote, Rewrite
 from eloquence.coaching.session import Phase, Profile, Purpose, Speaker
 from eloquence.delivery.words import Word
 
@@ -285,18 +285,8 @@ class Feedback(Model):
     strengths: tuple[Remark, ...] = ()
     priority: Remark | None = None
     drill: Drill | None = None
-    rewrite: "Rewrite | None" = None
+    rewrite: Rewrite | None = None
     """A better version of one of the learner's own sentences, where a model is there."""
-
-
-class Rewrite(Model):
-    """One of the learner's sentences, and how it could have been said."""
-
-    before: str
-    after: str
-    turn: int
-    start: float | None = None
-    end: float | None = None
 
 
 class Curve(Model):

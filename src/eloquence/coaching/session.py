@@ -79,6 +79,8 @@ class Session(Model):
     started_at: float
     stages: dict[str, str] = Field(default_factory=dict)
     """Which provider served each stage, e.g. {"stt": "vosk", "llm": "script", "tts": "espeak"}."""
+    hosts: dict[str, str] = Field(default_factory=dict)
+    """The outside host that each stage sent speech or text to; only of stages that did."""
     keep_audio: bool = False
     source: Literal["conversation", "recording"] = "conversation"
     title: str = ""

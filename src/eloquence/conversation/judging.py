@@ -15,9 +15,8 @@ from livekit.agents import APIConnectOptions, llm
 
 from eloquence.coaching import judging
 from eloquence.coaching.exercise import Exercise
-from eloquence.coaching.judgement import CriterionJudgement, Judgement
+from eloquence.coaching.judgement import CriterionJudgement, Judgement, Rewrite
 from eloquence.coaching.judging import PROMPT_VERSION, SAMPLES, Message, Sample, Void
-from eloquence.coaching.report import Rewrite
 from eloquence.coaching.rubric import Criterion, Rubric
 from eloquence.coaching.session import StoredSession
 from eloquence.coaching.transcript import Sentence, learner_words, sentences

@@ -186,6 +186,14 @@ async def note(request: Request, session_id: str, given: Notes) -> Response:
     return Response(status_code=204)
 
 
+@router.post("/sessions/{session_id}/judgement", status_code=202)
+async def judge(request: Request, session_id: str) -> Response:
+    """Begins to judge the content, or to judge it again; the report's `content` tells how far it
+    is."""
+    await _eloquence(request).reports.judge(session_id)
+    return Response(status_code=202)
+
+
 @router.get("/sessions/{session_id}/comparison")
 async def comparison(
     request: Request, session_id: str, other: Annotated[str, Query(alias="with")]

@@ -18,6 +18,7 @@ from eloquence.errors import (
     ConfigurationError,
     ContentError,
     EloquenceError,
+    JudgementError,
     MarkNotFoundError,
     ModelError,
     ProviderError,
@@ -35,6 +36,7 @@ log = logging.getLogger("eloquence.server")
 STATUSES: tuple[tuple[type[EloquenceError], int], ...] = (
     (SessionNotFoundError, 404),
     (MarkNotFoundError, 404),
+    (JudgementError, 409),
     (ContentError, 404),
     (RemoteProtocolError, 400),
     (CapacityError, 503),
