@@ -14,6 +14,8 @@ FLAT = 1.5
 """Semitones: a window whose standard deviation is below is monotonous."""
 WINDOW = 10.0
 """Seconds of a window that is judged flat or lively."""
+_TAIL, _LEAST_TAIL = 0.3, 0.08  # s of the end of a turn, and of voice in it
+_BREATH = 0.5  # s that may follow the last voice
 _STEP = 2.0
 _ENOUGH_VOICE = 2.0  # s of voicing that a window needs
 
@@ -52,11 +54,16 @@ def range_80(semitones: NDArray[np.float64]) -> float | None:
 
 
 def turn_end(semitones: NDArray[np.float64], speech_end: int) -> float | None:
-    """Median semitones of the last 300 ms of speech before frame `speech_end`, where at least
-    100 ms are voiced; None otherwise. Judge statements only: French questions rise."""
-    tail = semitones[max(0, speech_end - round(0.3 / HOP)) : speech_end + 1]
-    voiced = tail[~np.isnan(tail)]
-    return float(np.median(voiced)) if len(voiced) * HOP >= 0.1 else None
+    """Median semitones of the last 300 ms of voice, of which at least 80 ms are voiced.
+
+    The voice must end within the half second before frame `speech_end`, since a breath or a last
+    consonant may follow it; None otherwise. Judge statements only: French questions rise.
+    """
+    voiced = np.flatnonzero(~np.isnan(semitones[: speech_end + 1]))
+    if not len(voiced) or (speech_end - voiced[-1]) * HOP > _BREATH:
+        return None
+    tail = voiced[voiced > voiced[-1] - round(_TAIL / HOP)]
+    return float(np.median(semitones[tail])) if len(tail) * HOP >= _LEAST_TAIL else None
 
 
 def windows(semitones: NDArray[np.float64], start: float) -> list[tuple[float, float, float]]:
