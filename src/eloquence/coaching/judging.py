@@ -249,7 +249,7 @@ def rewritten(text: str, sentence: Sentence, language: Language) -> str | None:
         len(written) < 3
         or written == said
         or len(written) > len(said) * 4 / 3 + 3
-        or not _figures(written) <= _figures(said)
+        or not figures(written) <= figures(said)
         or not _names(after) <= set(said)
         or len(kept) < len(told) / 3
         or masking.addressed(after)
@@ -258,7 +258,8 @@ def rewritten(text: str, sentence: Sentence, language: Language) -> str | None:
     return after
 
 
-def _figures(words: Sequence[str]) -> set[str]:
+def figures(words: Sequence[str]) -> set[str]:
+    """The numbers among some words, in digits or letters; "one" is none, being an article too."""
     return {word for word in words if any(char.isdigit() for char in word) or word in _NUMERALS}
 
 
