@@ -16,9 +16,11 @@ import soxr
 from numpy.typing import NDArray
 
 from eloquence import protocol
+from eloquence.bootstrap.practice import Practice
 from eloquence.coaching.session import Session, StoredSession
 from eloquence.conversation.conversation import (
     Conversation,
+    Grade,
     Measure,
     Plan,
     Recording,
@@ -56,6 +58,9 @@ class Talk:
     recording: Recording | None = None
     measure: Measure | None = None
     """Measures a turn; the real measures when None."""
+    grade: Grade | None = None
+    practice: Practice | None = None
+    """A drill or a second try, in place of the exercise."""
     line: Callable[[MemorySocket], Socket] = lambda socket: socket
     """The learner's end of the line."""
     prepare: Callable[[], None] = lambda: None
@@ -75,6 +80,8 @@ class Talk:
         library = content.load()
         exercise = library.exercise(self.hello.exercise, self.hello.language)
         scenario = exercise.scenario()
+        asked = self.practice or Practice(exercise, scenario, self.hello.language)
+        exercise, scenario = asked.exercise, asked.scenario
         session = Session(
             id=secrets.token_hex(8),
             exercise=exercise.id,
@@ -82,6 +89,9 @@ class Talk:
             character=exercise.character,
             language=self.hello.language,
             started_at=time.time(),
+            purpose=asked.purpose,
+            goal=self.hello.goal,
+            exam=self.hello.exam,
         )
         plan = Plan(
             session=session,
@@ -93,11 +103,16 @@ class Talk:
             statuses={},
             last_turn=self.last_turn,
             by_ear=self.by_ear,
-            duration=self.duration,
+            duration=asked.duration if self.practice else self.duration,
             idle=self.idle,
             patience=self.hello.patience,
             push_to_talk=self.hello.push_to_talk,
             measure=self.measure or _measured,
+            grade=self.grade,
+            warm_up=self.hello.warm_up,
+            hints=self.hello.hints,
+            task=asked.task,
+            forbidden=asked.forbidden,
             recording=self.recording,
         )
         self.learner = Learner(self.hello)

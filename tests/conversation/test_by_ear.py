@@ -7,8 +7,10 @@ import pytest
 from numpy.typing import NDArray
 from tests.conversation.conftest import Talk, pcm
 
+from eloquence.coaching.script import Line
 from eloquence.conversation.stages import HEARD, Resources
 from eloquence.providers import ear, script
+from eloquence.providers.script import ScriptedLLM
 from eloquence.testing import clock
 from eloquence.testing.context import stage_context
 from eloquence.testing.learner import Learner
@@ -52,6 +54,31 @@ def test_a_turn_by_ear_has_its_time_and_its_sound_but_no_words(
     assert turn.sound is not None
     assert listened.learner.said("caption", speaker="learner", text=HEARD)
     assert listened.last_turn.seconds == pytest.approx(len(speech) / 16_000, abs=0.4)
+
+
+def test_a_short_answer_by_ear_is_not_taken_for_a_silence(
+    listened: Talk, shared_data: Path
+) -> None:
+    """An answer is prepared before the voice is known to have stopped."""
+    from tests.e2e.conftest import sentences
+
+    _, speech = sentences(shared_data)[0]
+    facts: list[float] = []
+
+    async def talked(learner: Learner) -> None:
+        await learner.quiet()
+        await learner.say(pcm(speech))
+        await learner.quiet()
+
+    def noted(self: ScriptedLLM, context: object) -> Line:
+        facts.append(listened.last_turn.seconds)
+        return original(self, context)  # type: ignore[arg-type]
+
+    original = ScriptedLLM._line
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ScriptedLLM, "_line", noted)
+        clock.run(listened.held(talked))
+    assert facts[0] == pytest.approx(len(speech) / 16_000, abs=0.5)
 
 
 def noise(seconds: float, level: float, *, pink: bool) -> NDArray[np.float32]:

@@ -13,6 +13,7 @@ from livekit.agents.voice.io import TimedString
 from eloquence.conversation.clauses import Clauses
 from eloquence.conversation.listening import Listening, is_backchannel, plain
 from eloquence.conversation.tape import RATE, TapedInput
+from eloquence.conversation.turn_taking import SILENCE
 from eloquence.conversation.utterance import UTTERANCE, Utterance
 from eloquence.delivery.words import Word
 
@@ -111,7 +112,7 @@ class Coach(Agent):
             and isinstance(word.start_time, int | float)
             and isinstance(word.end_time, int | float)
         ]
-        self._listening.recognised(said.text, words)
+        self._listening.recognised(said.text, words, places.end - SILENCE)
 
     async def llm_node(
         self,
@@ -187,6 +188,11 @@ class Places:
         if not self._marks or abs(position - self.at(self._given)) > _JUMP:
             self._marks.append((self._given, position))
         self._given += seconds
+
+    @property
+    def end(self) -> float:
+        """The position in the session of the last sound given."""
+        return self.at(self._given)
 
     def at(self, seconds: float) -> float:
         """The position in the session of that second of the sound given."""

@@ -432,6 +432,8 @@ class Conversation:
                 if self._push_to_talk:
                     engine.input.set_audio_enabled(False)
                 self._plan.last_turn.finished = not self._push_to_talk
+                if self._plan.session.purpose != "exercise" and not self._transport.audible:
+                    engine.interrupt()  # the answer prepared meanwhile expects more to come
                 engine.commit_user_turn(transcript_timeout=2.0, stt_flush_duration=0.6)
             case protocol.Hello():
                 raise RemoteProtocolError("A second hello came in one conversation.")

@@ -22,6 +22,7 @@ class Listening:
         self.words: list[Word] = []
         self.voice: list[tuple[float, float]] = []
         self._speaking_since: float | None = None
+        self._until: float | None = None
         self._stale = False
 
     def voice_started(self, at: float) -> None:
@@ -34,9 +35,12 @@ class Listening:
         self._speaking_since = None
         self._measure()
 
-    def recognised(self, text: str, words: list[Word]) -> None:
-        """Final words of a part of the turn; `HEARD` stands for sound without words."""
+    def recognised(self, text: str, words: list[Word], until: float | None = None) -> None:
+        """Final words of a part of the turn; `HEARD` stands for sound without words. `until` is
+        where the sound of that part ended, when it was spoken: words may come before the voice is
+        known to have stopped, and an answer is prepared from what is known then."""
         self._open()
+        self._until = until
         if text != HEARD:
             self.facts.text = f"{self.facts.text} {text}".strip()
             self.words.extend(words)
@@ -84,7 +88,11 @@ class Listening:
             self.facts.finished = False
 
     def _measure(self) -> None:
-        spans = self.voice or [(word.start, word.end) for word in self.words]
+        spans = list(self.voice)
+        begun, until = self._speaking_since, self._until
+        if begun is not None and until is not None and until > begun:
+            spans.append((begun, until))
+        spans = spans or [(word.start, word.end) for word in self.words]
         if not spans:
             return
         self.facts.seconds = spans[-1][1] - spans[0][0]
