@@ -307,3 +307,110 @@ def test_a_place_can_be_taken_again() -> None:
     first = coach.reply(Heard(seconds=2))
     coach.place = place
     assert coach.reply(Heard(seconds=2)) == first
+
+
+# levels, starting over, exams
+
+
+LEVELLED = [scene for scene in SCENES if scene[0].levels]
+
+
+@pytest.mark.parametrize("scene", LEVELLED, ids=lambda s: f"{s[0].language}-{s[1].id}")
+@pytest.mark.parametrize("level", [1, 2, 3, 4])
+@pytest.mark.parametrize("by_ear", [False, True], ids=["words", "by ear"])
+def test_every_scenario_runs_to_its_close_at_every_level(
+    scene: tuple[Exercise, Scenario], level: int, by_ear: bool
+) -> None:
+    exercise, scenario = scene
+    coach = Conductor(exercise, scenario, exercise.language, 3)
+    coach.level = level
+    turns = list(BY_EAR) if by_ear else heard_words(exercise.language)
+    texts: list[str] = []
+    for turn in cycle(turns):
+        line = coach.reply(turn)
+        texts.append(line.text)
+        if line.done:
+            break
+        assert len(texts) < 60, "the script does not end"
+    demands = exercise.levels_of(scenario)
+    higher = {
+        text
+        for demand in demands[level:]
+        for kind in ("follow_up", "objection", "vague", "silence", "surprise")
+        for text in getattr(demand, kind)
+    } - {
+        text
+        for demand in demands[:level]
+        for kind in ("follow_up", "objection", "vague", "silence", "surprise")
+        for text in getattr(demand, kind)
+    }
+    assert not set(texts) & higher
+    own = demands[level - 1]
+    if level > 1:
+        assert set(texts) & {*own.follow_up, *own.objection, *own.vague, *own.surprise}
+    assert sum(text in own.surprise for text in texts) == (level == 4)
+
+
+def demanding(level: int) -> Conductor:
+    data = EXERCISE.model_dump(by_alias=True)
+    data["levels"] = [
+        {},
+        {"follow_up": ["Encore ?"]},
+        {"objection": ["J’en doute."], "vague": ["Trop vague."], "silence": ["J’attends."]},
+        {"surprise": ["Plus qu’une minute."], "interruption": ["Je vous coupe."]},
+    ]
+    exercise = Exercise.model_validate(data)
+    coach = Conductor(exercise, exercise.scenario(), "fr")
+    coach.reply(FULL)
+    coach.level = level
+    return coach
+
+
+def test_from_the_second_level_an_answer_is_followed_up_once_a_step() -> None:
+    coach = demanding(2)
+    assert coach.reply(FULL).text == "Encore ?"
+    assert coach.reply(FULL).text.endswith("Question deux ?")
+
+
+def test_from_the_third_level_a_short_answer_is_not_accepted_and_a_full_one_is_doubted() -> None:
+    coach = demanding(3)
+    assert coach.reply(Heard(seconds=2)).text == "Trop vague."
+    assert coach.reply(FULL).text == "J’en doute."
+    assert coach.reply(FULL).text.endswith("Question deux ?")
+    assert coach.reply(Heard()).text == "J’attends."
+
+
+def test_at_the_fourth_level_a_surprise_comes_once() -> None:
+    coach = demanding(4)
+    assert coach.reply(FULL).text == "Plus qu’une minute."
+    rest = [coach.reply(FULL).text for _ in range(5)]
+    assert "Plus qu’une minute." not in rest
+
+
+def test_at_the_first_level_nothing_is_asked_besides() -> None:
+    assert "Question deux" in demanding(1).reply(FULL).text
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("fr", "On recommence depuis le début."), ("en", "Let’s start over")]
+)
+def test_starting_over_goes_back_before_the_first_question(language: Language, words: str) -> None:
+    exercise = LIBRARY.exercise("conversation_libre_marie", language)
+    coach = Conductor(exercise, exercise.scenario(), language)
+    for _ in range(4):
+        coach.reply(FULL)
+    assert coach.place.step > 0
+    assert coach.reply(Heard(words, 1.5)).text == coach.opening()
+    line = coach.reply(FULL).text
+    assert any(line.endswith(ask) for ask in exercise.scenario().script.steps[0].ask)
+
+
+def test_in_an_exam_no_answer_is_praised() -> None:
+    exercise = LIBRARY.exercise("conversation_libre_marie", "fr")
+    script = exercise.scenario().script
+    coach = Conductor(exercise, exercise.scenario(), "fr", 5, encourage=False)
+    lines = [coach.reply(Heard("Une réponse complète et détaillée", 12)).text for _ in range(8)]
+    said = {line for step in script.steps for line in step.ask} | {
+        line for step in script.steps for item in step.follow_ups for line in item.say
+    }
+    assert set(lines) <= said | set(script.close)

@@ -18,7 +18,7 @@ from eloquence.coaching.session import Turn
 from eloquence.delivery.tally import MEASURES
 
 HIGHEST = 4
-FAILED = 0.4
+FAILED = 0.5
 """Score of a turn under which it is a clear failure; between that and the pass mark it counts
 neither way."""
 IN_A_ROW = 2
