@@ -207,6 +207,10 @@ class Reports:
             raise JudgementError(_REFUSALS[kept.refusal], mend=_MENDS.get(kept.refusal, ""))
         self._judging.begin(await self._store.get(session_id), kept.report.weakest_turn)
 
+    def refusal(self, stored: StoredSession) -> Refusal:
+        """Why the content of a session cannot be judged. It reads files: keep it off the loop."""
+        return self._judging.refusal(stored)
+
     def ended(self, session_id: str) -> None:
         """A session has just ended: makes its report, then judges its content, in the background.
         Nothing is sent to a model that did not hold that conversation itself."""
@@ -277,7 +281,7 @@ class Reports:
         session = stored.session
         history = await self._history(session.language, before=session.started_at)
         report = await self._made(stored, history)
-        refusal = await asyncio.to_thread(self._judging.refusal, stored)
+        refusal = await asyncio.to_thread(self.refusal, stored)
         reason = self._library.phrases(session.language).reasons.get(refusal)
         if reason and report.content.state == "not_judged":
             content = report.content.model_copy(update={"reason": reason})
