@@ -2,6 +2,17 @@
 
 A filled pause is a long vowel (or hum) during which nothing happens: pitch, level and timbre stay
 where they are (de Jong, Pacilly & Heeren 2021 use the same signs). Nothing here knows a language.
+
+What it finds is a floor, to be shown and not scored (`SCORED`). Measured:
+
+- *um*, *uh* and *hm* of one English speaker: 10 of the 12 that last 0.2 s are found, 10 of all 18;
+  10 of 15 finds are right. The wrong ones are syllables drawn out, most of them on purpose. The
+  limits below were set on these clips. With the words of an aligner that knew of no filler, 6 of
+  11 are found and 6 of 9 finds are right.
+- Fluent reading, French 85 s and English 86 s: no false alarm, so fewer than 1.1 a minute with a
+  confidence of 95 %. Final lengthening, the likely one in French, gave none; spontaneous French
+  could not be measured.
+- French vowels drawn out to 0.3 to 0.7 s by machine, in 70 s of reading: 11 of 20, no false alarm.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,6 +25,10 @@ from eloquence.delivery.words import Word
 
 Hesitation = tuple[float, float, float]
 """Start and end in seconds, and a confidence 0..1."""
+
+SCORED = False
+"""Whether what is found may count in a score: not before precision is .8 and recall .6 with words,
+on several speakers."""
 
 LIKELY = 0.5
 """Confidence from which a hesitation is shown."""
