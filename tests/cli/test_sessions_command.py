@@ -1,6 +1,8 @@
 """`eloquence sessions`."""
 
 import asyncio
+import csv
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -118,6 +120,32 @@ def test_an_export_holds_record_report_and_sound(run: Run, kept: Path, tmp_path:
     report = Report.model_validate_json((out / "report.json").read_text("utf-8"))
     assert report.session == "s1"
     assert "data:audio/flac;base64," in (out / "report.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        (["--pdf"], {"report.pdf"}),
+        (["--csv"], {"report.csv", "report-moments.csv"}),
+        (["--pdf", "--html"], {"report.pdf", "report.html"}),
+    ],
+)
+def test_an_export_may_be_of_the_report_alone(
+    run: Run, kept: Path, tmp_path: Path, options: list[str], names: set[str]
+) -> None:
+    out = tmp_path / "out"
+    ran = run("sessions", "export", "s1", "--output", out, *options)
+    assert ran.status == 0, ran.err
+    assert {path.name for path in out.iterdir()} == names
+    if "report.pdf" in names:
+        assert (out / "report.pdf").read_bytes().startswith(b"%PDF-")
+
+
+def test_the_measures_are_csv_for_programs(run: Run, kept: Path) -> None:
+    ran = run("sessions", "show", "s1", "--csv")
+    rows = list(csv.DictReader(io.StringIO(ran.out)))
+    assert {row["session"] for row in rows} == {"s1"}
+    assert {"dimension", "measured", "measure"} <= {row["kind"] for row in rows}
 
 
 def test_deleting_asks_and_takes_no_for_an_answer(

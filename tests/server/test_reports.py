@@ -168,6 +168,14 @@ def test_the_goal_of_the_next_session_is_told_before_it(served: Served) -> None:
     assert served.get("/api/v1/goal?exercise=nothing").status_code == 404
 
 
+def test_what_cannot_be_judged_says_what_to_do(served: Served) -> None:
+    answer = httpx.post(f"{served.url}/api/v1/sessions/s1/judgement", timeout=60)
+    assert answer.status_code == 409
+    assert answer.json()["code"] == "judgement"
+    absent = httpx.post(f"{served.url}/api/v1/sessions/nobody/judgement", timeout=60)
+    assert absent.status_code == 404
+
+
 def test_a_deleted_session_leaves_no_report(tmp_path: Path) -> None:
     settings = load(data=tmp_path)
     kept(settings, session("gone"))

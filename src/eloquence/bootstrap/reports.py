@@ -108,10 +108,7 @@ class Reports:
     async def file(self, session_id: str, kind: export.Kind) -> File:
         """The report as one file to take away. Raises SessionNotFoundError, ContentError."""
         report = await self.report(session_id)
-        sound = None
-        if kind == "html" and "mix" in report.audio:
-            sound = recordings.path(self._settings.recordings, session_id, "mix")
-        return await asyncio.to_thread(export.file, report, kind, sound)
+        return await asyncio.to_thread(self._file, report, kind)
 
     async def dismiss(self, session_id: str, mark: str, *, dismissed: bool) -> Report:
         """The report without a mark that the learner does not accept, or with it again. Raises
@@ -329,6 +326,12 @@ class Reports:
         except SessionNotFoundError:
             return None
         return mother if session.retried is None else restricted(mother, session.retried)
+
+    def _file(self, report: Report, kind: export.Kind) -> File:
+        sound = None
+        if kind == "html" and "mix" in report.audio:
+            sound = recordings.path(self._settings.recordings, report.session, "mix")
+        return export.file(report, kind, sound)
 
     def _placed(
         self, stored: StoredSession, history: History, mother: StoredSession | None

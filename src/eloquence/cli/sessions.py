@@ -9,6 +9,7 @@ from eloquence.cli._shown import print_json, print_table
 
 if TYPE_CHECKING:
     from eloquence.coaching.session import StoredSession
+    from eloquence.storage.export import Kind
 
 app = typer.Typer(
     name="sessions", help="Past conversations: list, show, export, delete.", no_args_is_help=True
@@ -64,9 +65,13 @@ def show_session(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print all that is stored, as JSON.")
     ] = False,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="Print its scores and measures, as CSV.")
+    ] = False,
 ) -> None:
     """Show one conversation: who said what, and when."""
     import asyncio
+    import sys
 
     from rich.console import Console
     from rich.text import Text
@@ -80,6 +85,11 @@ def show_session(
         async with open_store(settings.database, settings.recordings) as store:
             return await store.get(session_id)
 
+    if as_csv:
+        from eloquence.ops import archive
+
+        sys.stdout.write(asyncio.run(archive.table(settings, session_id)).decode("utf-8-sig"))
+        return
     stored = asyncio.run(found())
     if as_json:
         typer.echo(stored.model_dump_json(indent=2))
@@ -111,8 +121,15 @@ def export_session(
     output: Annotated[
         Path | None, typer.Option(help="Folder to write to [default: ./eloquence-ID].")
     ] = None,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Only the report, to print.")] = False,
+    html: Annotated[bool, typer.Option("--html", help="Only the report, as a page.")] = False,
+    csv: Annotated[
+        bool, typer.Option("--csv", help="Only the tables of measures and of moments.")
+    ] = False,
 ) -> None:
-    """Write all that is kept of a conversation to a folder: record, report and sound."""
+    """Write all that is kept of a conversation to a folder: record, report and sound.
+
+    With --pdf, --html or --csv, only these."""
     import asyncio
 
     from eloquence.config import load
@@ -120,7 +137,11 @@ def export_session(
 
     settings = load()
     folder = output if output is not None else Path(f"eloquence-{session_id}")
-    for path in asyncio.run(archive.export(settings, session_id, folder)):
+    forms: list[Kind] = []
+    forms += ["pdf"] if pdf else []
+    forms += ["html"] if html else []
+    forms += ["csv", "moments"] if csv else []
+    for path in asyncio.run(archive.export(settings, session_id, folder, forms)):
         typer.echo(str(path))
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from eloquence import bootstrap
@@ -10,22 +11,37 @@ from eloquence.coaching.session import StoredSession
 from eloquence.config import Settings
 from eloquence.errors import StorageError
 from eloquence.storage import recordings
-from eloquence.storage.export import write_report
+from eloquence.storage.export import Kind, write_report
 
 
-async def export(settings: Settings, session_id: str, folder: Path) -> list[Path]:
-    """Writes `session.json`, every form of the report and the kept sound to `folder`; returns what
-    was written. Raises SessionNotFoundError, StorageError, ContentError (the exercise of the
-    session is no longer there)."""
+async def export(
+    settings: Settings, session_id: str, folder: Path, forms: Sequence[Kind] = ()
+) -> list[Path]:
+    """Writes those forms of the report to `folder`; with none, all that is kept: `session.json`,
+    every form of the report, and the sound. Returns what was written.
+
+    Raises SessionNotFoundError, StorageError, ContentError (the exercise of the session is no
+    longer there).
+    """
     async with bootstrap.opened(settings) as eloquence:
         stored = await eloquence.store.get(session_id)
         report = await eloquence.reports.report(session_id)
-    return await asyncio.to_thread(_written, settings.recordings, stored, report, folder)
+    return await asyncio.to_thread(_written, settings.recordings, stored, report, folder, forms)
 
 
-def _written(sounds: Path, stored: StoredSession, report: Report, folder: Path) -> list[Path]:
+async def table(settings: Settings, session_id: str) -> bytes:
+    """The scores and measures of a session as CSV. Raises like `export`."""
+    async with bootstrap.opened(settings) as eloquence:
+        return (await eloquence.reports.file(session_id, "csv")).content
+
+
+def _written(
+    sounds: Path, stored: StoredSession, report: Report, folder: Path, forms: Sequence[Kind]
+) -> list[Path]:
     session_id = stored.session.id
     kept = {name: recordings.path(sounds, session_id, name) for name in stored.audio}
+    if forms:
+        return write_report(report, folder, kept.get("mix"), forms)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         record = folder / "session.json"

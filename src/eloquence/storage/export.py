@@ -2,6 +2,7 @@
 
 import base64
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -74,8 +75,10 @@ def file(report: Report, kind: Kind, audio: Path | None = None) -> File:
     return File(f"{_stem(report)}{ending}", media_type, held)
 
 
-def write_report(report: Report, folder: Path, audio: Path | None = None) -> list[Path]:
-    """Writes every form of the report into `folder`, made if absent: `report.html`, `report.pdf`,
+def write_report(
+    report: Report, folder: Path, audio: Path | None = None, forms: Sequence[Kind] = KINDS
+) -> list[Path]:
+    """Writes those forms of the report into `folder`, made if absent: `report.html`, `report.pdf`,
     `report.json`, `report.csv` and `report-moments.csv`. Returns what was written.
 
     Raises StorageError, ConfigurationError.
@@ -83,8 +86,8 @@ def write_report(report: Report, folder: Path, audio: Path | None = None) -> lis
     written = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for kind, (ending, _) in _FORMS.items():
-            path = folder / f"report{ending}"
+        for kind in forms:
+            path = folder / f"report{_FORMS[kind][0]}"
             path.write_bytes(_content(report, kind, audio))
             written.append(path)
     except OSError as error:
