@@ -1,6 +1,7 @@
 """What the tests of coaching share: norms as shipped, an exercise, sessions made by hand."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -48,7 +49,12 @@ Assess = Callable[..., Report]
 def content(kind: type[Content], language: str, name: str) -> Content:
     """One of the shipped files, as its type."""
     file = Path(eloquence.__file__).parent / "content" / language / f"{name}.yaml"
-    return kind.model_validate(YAML(typ="safe").load(file.read_text(encoding="utf-8")))
+    return kind.model_validate(document(file))
+
+
+@cache
+def document(file: Path) -> Any:
+    return YAML(typ="safe").load(file.read_text(encoding="utf-8"))
 
 
 @pytest.fixture

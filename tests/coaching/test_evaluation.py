@@ -91,6 +91,14 @@ def test_the_error_shrinks_with_speech_but_not_what_the_ear_adds() -> None:
     assert evaluation.standard_error(share, 10, 60, by_ear=False) == pytest.approx(3)
 
 
+def test_the_error_of_a_count_is_at_least_its_root() -> None:
+    """Nine pauses in a minute may as well have been six or twelve."""
+    norm = MeasureNorm(label="l", unit="u", error=1.0, counted=True)
+    assert evaluation.standard_error(norm, 9, 60, by_ear=False) == pytest.approx(3)
+    assert evaluation.standard_error(norm, 9, 240, by_ear=False) == pytest.approx(1.5)
+    assert evaluation.standard_error(norm, 0.2, 60, by_ear=False) == pytest.approx(1)
+
+
 def readings(**given: float) -> dict[str, Reading]:
     good = {
         "speech_rate": 4.9, "mid_phrase_pauses": 1.0, "mean_run": 15.0, "long_pauses": 0.0,

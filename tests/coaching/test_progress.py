@@ -2,19 +2,25 @@
 
 import random
 import re
-from collections.abc import Callable
+import statistics
+import tarfile
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eloquence.coaching.exercise import Register
 from eloquence.coaching.history import Figure, Past, margin, verdict
 from eloquence.coaching.norms import Norms, Points
 from eloquence.coaching.phrases import Phrases
 from eloquence.coaching.progress import compared, past, placed, progress, restricted
 from eloquence.coaching.report import Mark, Report
 from eloquence.coaching.session import Session, StoredSession, Turn
+from eloquence.delivery.words import Word
 
 Take = Callable[..., Past]
 Reported = Callable[..., Report]
@@ -122,6 +128,100 @@ def test_among_many_measures_chance_alone_is_rarely_named(
         found = compared(before, after, norms, "conversation", phrases)
         named += found.sentence != phrases.comparisons["same"]
     assert named / 300 < 0.25
+
+
+@pytest.mark.speech
+def test_neighbouring_stretches_of_one_speaker_are_mostly_called_the_same(
+    assessed: Callable[..., Report], norms: Norms, shared_data: Path
+) -> None:
+    """Rhapsodie, 59 pairs of about 100 words: nothing was practised in between."""
+    verdicts: dict[str, list[str]] = {}
+    for name, words in monologues(shared_data / "rhapsodie/rhapsodie_prosody_pauses.tar.xz"):
+        setting: Register = "presentation" if name.startswith("Rhap_M2") else "conversation"
+        size = max(1, len(words) // max(1, len(words) // 100))
+        cut = [words[at : at + size] for at in range(0, len(words) - size + 1, size)]
+        pieces = [piece for piece in cut if len(piece) >= 80]
+        reports = [assessed([spoken(piece)], register=setting) for piece in pieces]
+        for before, after in pairwise(past(report) for report in reports):
+            for measure in before.measures.keys() & after.measures.keys():
+                points = norms.measures[measure].bands.get(setting)
+                told = verdict(before.measures[measure], after.measures[measure], points)
+                verdicts.setdefault(measure, []).append(told)
+    shares = {
+        measure: sum(one == "same" for one in told) / len(told)
+        for measure, told in verdicts.items()
+        if len(told) >= 25
+    }
+    assert {"speech_rate", "mid_phrase_pauses", "filled_pauses", "hedges"} <= set(shares)
+    assert min(shares.values()) > 0.7, shares
+    assert statistics.fmean(shares.values()) > 0.8
+
+
+def monologues(archive: Path) -> Iterator[tuple[str, tuple[Word, ...]]]:
+    """The timed words of the monologues of Rhapsodie that were aligned by hand."""
+    with tarfile.open(archive) as files:
+        for member in sorted(files.getmembers(), key=lambda one: one.name):
+            file = files.extractfile(member) if "Rhap_M" in member.name else None
+            lines = file.read().decode().splitlines() if file else []
+            if any(
+                line.startswith("# prosodic_annotation") and "yes" not in line for line in lines
+            ):
+                continue
+            words: list[Word] = []
+            for fields in (line.split("\t") for line in lines):
+                times = re.search(r"AlignBegin=(\d+)\|AlignEnd=(\d+)", "\t".join(fields))
+                if times is None or not fields[0].isdigit():
+                    continue
+                if fields[3] != "PUNCT":
+                    words.append(Word(fields[1], int(times[1]) / 1000, int(times[2]) / 1000))
+                elif fields[1] != "#" and words:
+                    last = words[-1]
+                    words[-1] = Word(last.text + fields[1], last.start, last.end)
+            yield Path(member.name).stem, tuple(words)
+
+
+def spoken(words: tuple[Word, ...]) -> Turn:
+    return Turn(
+        index=0,
+        speaker="learner",
+        start=words[0].start,
+        end=words[-1].end,
+        text=" ".join(word.text for word in words),
+        words=words,
+    )
+
+
+def sentences(count: int, *, cut: int) -> tuple[Word, ...]:
+    """Sentences of ten words of two syllables, with a pause after each and, in every `cut`-th of
+    them, one in its middle."""
+    words, clock = [], 0.0
+    for index in range(count):
+        for place in range(10):
+            stop = "." if place == 9 else ""
+            words.append(Word("maison" + stop, clock, clock + 0.4))
+            inside = place == 4 and index % cut == 0
+            clock += 0.4 + (0.6 if place == 9 or inside else 0.0)
+    return tuple(words)
+
+
+def test_a_second_take_with_half_the_pauses_is_told_as_progress_from_end_to_end(
+    assessed: Callable[..., Report], norms: Norms, phrases: Phrases
+) -> None:
+    first = assessed([spoken(sentences(24, cut=1))])
+    first = placed(first, (), norms, phrases, session=session(id="first"))
+    assert first.feedback.priority is not None
+    assert first.feedback.priority.measure == PAUSES
+    assert first.proposal is not None
+    later = session(goal=first.proposal.measure)
+    second = placed(
+        assessed([spoken(sentences(24, cut=8))]), (past(first),), norms, phrases, session=later
+    )
+    assert second.comparison is not None
+    assert second.comparison.changes[0].measure == PAUSES
+    assert second.comparison.changes[0].verdict == "better"
+    assert "vrai progrès" in second.comparison.sentence
+    assert second.goal is not None
+    assert second.goal.held is True
 
 
 def test_by_ear_and_with_words_only_what_the_ear_tells_as_well_is_compared(

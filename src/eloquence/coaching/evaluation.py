@@ -55,11 +55,12 @@ def standard_error(norm: MeasureNorm, value: float, amount: float, *, by_ear: bo
     or a count.
 
     The error at 60 s, or of a single one, shrinks with the square root; what the ear alone adds
-    does not.
+    does not. The error of a count per minute is at least the root of the count.
     """
     scale = abs(value) if norm.relative else 1.0
     whole = 60.0 if norm.per == "seconds" else 1.0
-    sampling = norm.error * sqrt(whole / amount) if amount > 0 else float("inf")
+    single = max(norm.error, sqrt(max(0.0, value))) if norm.counted else norm.error
+    sampling = single * sqrt(whole / amount) if amount > 0 else float("inf")
     return scale * sqrt(sampling**2 + (norm.by_ear or 0.0) ** 2 * by_ear)
 
 

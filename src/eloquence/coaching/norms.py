@@ -52,6 +52,9 @@ class MeasureNorm(Model):
     """The count of `Tally` that it is taken from: its error shrinks with the square root."""
     least: Annotated[int, Field(ge=0)] = 0
     """How many of those it needs at least."""
+    counted: bool = False
+    """Whether it is a count of rare events per minute. Its error is then at least that of such a
+    count, the root of the number (Poisson)."""
     relative: bool = False
     """Whether `error` and `by_ear` are shares of the value."""
     by_ear: float | None = Field(None, ge=0)
