@@ -76,11 +76,11 @@ def test_an_exercise_may_exist_in_one_language_only(tmp_path: Path) -> None:
     written(
         tmp_path,
         "fr/exercises/oral.yaml",
-        changed("id: conversation_libre_marie", "id: grand_oral"),
+        changed("id: conversation_libre_marie", "id: oral_blanc"),
     )
     library = content.load(tmp_path)
     with pytest.raises(ContentError) as caught:
-        library.exercise("grand_oral", "en")
+        library.exercise("oral_blanc", "en")
     assert "It exists in: fr." in caught.value.mend
 
 

@@ -71,7 +71,7 @@ def _hits(plain: str) -> list[Span]:
     if (
         (terms and (directed or not _spans(_STORY, plain)))
         or (commanded and near)
-        or (directed and len({*terms, *near, *loose}) >= 2)
+        or (directed and len({plain[start:end] for start, end in terms + near + loose}) >= 2)
     ):
         found += terms + near + loose
     if _foreign(plain):
