@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 from pydantic import TypeAdapter
 
 from eloquence import protocol
+from eloquence.coaching.progress import Progress
 from eloquence.coaching.report import Report
 
 WEB = Path(__file__).resolve().parent.parent / "web"
@@ -103,7 +104,8 @@ def protocol_types() -> str:
 
 
 def report_types() -> str:
-    return "\n".join([BANNER, *interfaces(Report, "serialization").values()])
+    parts = interfaces(Report, "serialization") | interfaces(Progress, "serialization")
+    return "\n".join([BANNER, *parts.values()])
 
 
 def files() -> dict[Path, str]:

@@ -150,6 +150,15 @@ export const dismiss = (id, mark, dismissed) =>
  * @param {{worked?: string, plan?: string}} notes @returns {Promise<void>} */
 export const note = (id, notes) => ask(`${session(id)}/notes`, put(notes));
 
+/** A take beside an earlier one. @param {string} earlier @param {string} later
+ * @returns {Promise<import("./report/schema.d.ts").Comparison>} */
+export const compare = (earlier, later) => ask(`${session(later)}/comparison?with=${encodeURIComponent(earlier)}`);
+
+/** The raw measures of all takes, of one exercise or of one setting if given.
+ * @param {string} language @param {{exercise?: string, setting?: string}} [choice]
+ * @returns {Promise<import("./report/schema.d.ts").Progress>} */
+export const progress = (language, choice = {}) => ask(`progress?${new URLSearchParams({ language, ...choice })}`);
+
 /** @param {string} id */
 export const remove = (id) => ask(session(id), { method: "DELETE" });
 

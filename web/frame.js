@@ -28,6 +28,7 @@ export function top(hash, reload) {
       { "aria-label": t("app.nav") },
       link("#/", t("nav.exercises"), "chat"),
       link("#/history", t("nav.history"), "history"),
+      link("#/progress", t("nav.progress"), "chart"),
     ),
     choice("language", t("app.language"), [["fr", "FR"], ["en", "EN"]], language(), (code) => {
         remember({ language: code === "en" ? "en" : "fr" });

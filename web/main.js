@@ -5,7 +5,9 @@
 //   #/exercise/ID/microphone    the microphone check
 //   #/exercise/ID/talk          the conversation
 //   #/report/SESSION            the report of a session
+//   #/compare/SESSION/SESSION   two takes side by side, the earlier one first
 //   #/history                   the sessions kept on this machine
+//   #/progress                  the measures of all takes
 //   #/about                     the AI, personal data, accessibility
 
 import { Problem } from "./api.js";
@@ -14,11 +16,13 @@ import { language, t } from "./i18n.js";
 import { settings } from "./settings.js";
 import { foot, top } from "./frame.js";
 import { about } from "./views/about.js";
+import { compare } from "./views/compare.js";
 import { exercises } from "./views/exercises.js";
 import { history } from "./views/history.js";
 import { microphone } from "./views/microphone.js";
 import { prepare } from "./views/prepare.js";
 import { problem } from "./views/problem.js";
+import { progress } from "./views/progress.js";
 import { report } from "./views/report.js";
 import { talk } from "./views/talk.js";
 
@@ -31,7 +35,7 @@ import { talk } from "./views/talk.js";
  * @property {() => void} [leave]
  */
 
-/** @typedef {(id: string) => Promise<Shown> | Shown} View */
+/** @typedef {(...ids: string[]) => Promise<Shown> | Shown} View */
 
 /** @type {[RegExp, View][]} */
 const routes = [
@@ -40,7 +44,9 @@ const routes = [
   [/^#\/exercise\/([^/]+)\/microphone$/, microphone],
   [/^#\/exercise\/([^/]+)\/talk$/, talk],
   [/^#\/report\/([^/]+)$/, report],
+  [/^#\/compare\/([^/]+)\/([^/]+)$/, compare],
   [/^#\/history$/, history],
+  [/^#\/progress$/, progress],
   [/^#\/about$/, about],
 ];
 
@@ -57,7 +63,7 @@ async function open(hash) {
     const match = pattern.exec(hash);
     if (!match) continue;
     try {
-      return await view(decodeURIComponent(match[1] ?? ""));
+      return await view(...match.slice(1).map(decodeURIComponent));
     } catch (error) {
       return problem(error, show);
     }

@@ -21,6 +21,8 @@ import pytest
 from aiohttp import WSMsgType, web
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from eloquence.coaching.history import Figure
+from eloquence.coaching.progress import Point, Progress, Trend
 from eloquence.coaching.report import Report
 from eloquence.protocol import INPUT_RATE, OUTPUT_RATE
 
@@ -181,6 +183,39 @@ def sample(name: str) -> Message:
     return made
 
 
+def progress(takes: int = 6) -> Message:
+    """What so many takes came to: one measure got better, one is stable, one was taken once."""
+
+    def trend(measure: str, label: str, unit: str, values: list[float], error: float) -> Trend:
+        points = [
+            Point(
+                session=f"s-{n}", title="Conversation libre avec Marie", value=value, error=error,
+                started_at=1_768_471_200.0 + 86_400 * n, seconds=60.0 + n, words=120 + n,
+            )
+            for n, value in enumerate(values)
+        ]  # fmt: skip
+        verdict: Any = "few" if len(values) < 3 else "better" if values[0] > 5 else "same"
+        return Trend(
+            measure=measure, label=label, unit=unit, band=(None, 2.0), points=tuple(points),
+            baseline=Figure(value=values[0], error=error),
+            latest=Figure(value=values[-1], error=error),
+            margin=1.8 * error, verdict=verdict, sentence=f"{label} : au fil des prises.",
+        )  # fmt: skip
+
+    made = Progress(
+        language="fr", setting="conversation", by_ear=False, takes=takes, seconds=62.0 * takes,
+        trends=(
+            trend("mid_phrase_pauses", "Pauses au milieu d’une phrase", "par minute",
+                  [8.2, 7.9, 6.1, 6.4, 4.0, 3.2][:takes], 1.0),
+            trend("filled_pauses", "« Euh »", "pour 100 mots",
+                  [3.1, 2.2, 3.4, 2.9, 3.0, 2.6][:takes], 1.2),
+            trend("hedges", "Atténuations", "pour 100 mots", [2.5], 1.6),
+        ) if takes else (),
+        sentence=f"Vos mesures sur {takes} prises.",
+    )  # fmt: skip
+    return made.model_dump(mode="json")
+
+
 class StandIn:
     """The server, in a thread of its own. Attributes may be set between two visits."""
 
@@ -197,6 +232,9 @@ class StandIn:
         self.reports: dict[str, Message] = {"": sample("report")}
         """By session; under the empty name, that of any other session."""
         self.notes: list[tuple[str, Message]] = []
+        self.compared: list[tuple[str, str]] = []
+        self.asked: list[dict[str, str]] = []
+        self.progress = progress()
         self.recording = Path()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -234,6 +272,8 @@ class StandIn:
                 web.get(f"{api}/sessions/{{id}}/audio/{{name}}", self._audio),
                 web.put(f"{api}/sessions/{{id}}/marks/{{mark}}", self._mark),
                 web.put(f"{api}/sessions/{{id}}/notes", self._notes),
+                web.get(f"{api}/sessions/{{id}}/comparison", self._compare),
+                web.get(f"{api}/progress", self._progress),
                 web.delete(f"{api}/sessions/{{id}}", self._delete),
                 web.get(f"{api}/models", self._models),
                 web.post(f"{api}/models/{{name}}", self._start_download),
@@ -302,10 +342,16 @@ class StandIn:
                 "started_at": 1_795_255_200.0 - 86_400 * n, "duration": 184.0 + 31 * n,
                 "status": ["complete", "interrupted"][n % 2],
                 "reason": ["learner", "page_closed"][n % 2],
-                "audio": ["mix"] if n == 1 else [],
+                "audio": ["mix"] if n == 1 else [], "purpose": "exercise", "of": "",
+                "exam": n == 3,
             }
             for n in (1, 2, 3)
         ]  # fmt: skip
+        of = found[1]["id"]
+        found[:0] = [
+            found[1] | {"id": "s-20261121-5", "purpose": "retry", "of": of, "title": "Réponse"},
+            found[1] | {"id": "s-20261121-4", "purpose": "drill", "of": of, "title": "Le silence"},
+        ]
         return web.json_response([one for one in found if one["id"] not in self.deleted])
 
     async def _report(self, request: web.Request) -> web.Response:
@@ -339,6 +385,14 @@ class StandIn:
                 for limit in ("score", "low", "high"):
                     dimension[limit] = dimension[limit] and round(dimension[limit] + rise, 4)
         return web.json_response(self.report)
+
+    async def _compare(self, request: web.Request) -> web.Response:
+        self.compared.append((request.query["with"], request.match_info["id"]))
+        return web.json_response(sample("report")["comparison"])
+
+    async def _progress(self, request: web.Request) -> web.Response:
+        self.asked.append(dict(request.query))
+        return web.json_response(self.progress)
 
     async def _notes(self, request: web.Request) -> web.Response:
         self.notes.append((request.match_info["id"], await request.json()))

@@ -1,10 +1,12 @@
 """What axe-core finds on every view, in both colour schemes: nothing serious."""
 
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page
+from tests.web.conftest import sample
 
 pytestmark = pytest.mark.e2e
 
@@ -28,15 +30,40 @@ def axe(page: Page) -> Page:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(
     "hash_",
-    ["#/", "#/exercise/entretien", "#/report/s-20261121-1", "#/history", "#/about", "#/nowhere"],
-)
+    [
+        "#/", "#/exercise/entretien", "#/report/s-20261121-1", "#/report/ear", "#/report/retry",
+        "#/report/fresh", "#/compare/a/b", "#/progress", "#/history", "#/about", "#/nowhere",
+    ],
+)  # fmt: skip
 def test_a_view_has_no_serious_fault(axe: Page, server: Any, hash_: str, scheme: Any) -> None:
     axe.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     server.by_ear = True
+    server.reports |= {
+        "ear": sample("report-by-ear"),
+        "retry": sample("report") | {"purpose": "retry", "of": "a", "retried": 1},
+        "fresh": sample("report") | {"started_at": time.time() - 100},
+    }
     axe.goto(hash_)
     axe.locator("main h1").wait_for()
     axe.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
     axe.wait_for_timeout(200)
+    assert axe.evaluate(RUN) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_panel_of_a_mark_and_the_choice_of_two_takes_have_no_serious_fault(
+    axe: Page, server: Any, scheme: Any
+) -> None:
+    axe.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    axe.goto("#/report/s-20261121-1")
+    for mark in ("long_pause@15.19", "hedge@32.61", "good_run@37.59"):
+        axe.locator(f'[data-mark="{mark}"]').click()
+        assert axe.evaluate(RUN) == []
+        axe.keyboard.press("Escape")
+    axe.goto("#/history")
+    axe.get_by_test_id("compare-start").click()
+    axe.get_by_test_id("pick-s-20261121-1").check()
+    axe.get_by_test_id("pick-s-20261121-2").check()
     assert axe.evaluate(RUN) == []
 
 

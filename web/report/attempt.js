@@ -27,13 +27,13 @@ const beforeAfter = (change, page) =>
     h(
       "p",
       { class: "figures-pair" },
-      h("span", {}, h("small", {}, page.tongue.t("compare.before")), page.tongue.number(change.before)),
+      h("span", {}, h("small", {}, page.tongue.t("compare.before")), page.tongue.value(change.before, change)),
       h("span", { "aria-hidden": "true", class: "arrow" }, "→"),
-      h("span", {}, h("small", {}, page.tongue.t("compare.after")), page.tongue.number(change.after)),
+      h("span", {}, h("small", {}, page.tongue.t("compare.after")), page.tongue.value(change.after, change)),
       h("span", { class: "unit" }, change.unit),
     ),
     changeChart(change),
-    h("p", {}, verdict(change, page), " ", h("span", { class: "quiet-note" }, page.tongue.t("compare.margin", { n: page.tongue.number(change.margin) }))),
+    h("p", {}, verdict(change, page.tongue), " ", h("span", { class: "quiet-note" }, page.tongue.t("compare.margin", { n: page.tongue.value(change.margin, change) }))),
     change.verdict === "same" && h("p", {}, page.tongue.t("attempt.within")),
   );
 
@@ -41,11 +41,7 @@ const beforeAfter = (change, page) =>
  * @param {import("./schema.d.ts").DrillResult} result @param {Page} page */
 function drilled(result, { tongue }) {
   const { value, low, high, at_least: least, at_most: most } = result;
-  const aim = least !== null && most !== null
-    ? tongue.t("target.between", { low: tongue.number(least), high: tongue.quantity(most, result.unit) })
-    : least !== null
-      ? tongue.t("target.least", { low: tongue.quantity(least, result.unit) })
-      : most !== null && tongue.t("target.most", { high: tongue.quantity(most, result.unit) });
+  const aim = tongue.target(least, most, result);
   return h(
     "div",
     { class: "before-after", "data-testid": "before-after" },
@@ -53,13 +49,13 @@ function drilled(result, { tongue }) {
     value !== null && h(
       "p",
       { class: "figures-pair" },
-      result.before !== null && h("span", {}, h("small", {}, tongue.t("compare.before")), tongue.number(result.before)),
+      result.before !== null && h("span", {}, h("small", {}, tongue.t("compare.before")), tongue.value(result.before, result)),
       result.before !== null && h("span", { "aria-hidden": "true", class: "arrow" }, "→"),
-      h("span", {}, h("small", {}, tongue.t("attempt.now")), tongue.number(value)),
+      h("span", {}, h("small", {}, tongue.t("attempt.now")), tongue.value(value, result)),
       h("span", { class: "unit" }, result.unit),
     ),
     h("p", { class: "quiet-note" }, [
-      low !== null && high !== null && low !== high && tongue.t("attempt.interval", { low: tongue.number(low), high: tongue.number(high) }),
+      low !== null && high !== null && low !== high && tongue.t("attempt.interval", { low: tongue.value(low, result), high: tongue.value(high, result) }),
       aim && tongue.t("attempt.aim", { aim }),
     ].filter(Boolean).join(" ")),
     result.reached !== null && h(
@@ -86,13 +82,13 @@ function takes(report, page) {
     h("h2", {}, tongue.t(earlier ? "attempt.takes" : "transcript")),
     earlier && h("div", { class: "take before" }, h("p", { class: "eyebrow" }, tongue.t("compare.before"), " ", hear(before.head, earlier)), h("p", {}, said(earlier.text, earlier.end - earlier.start))),
     ...now.map((turn) =>
-      h("div", { class: "take after" }, h("p", { class: "eyebrow" }, tongue.t("compare.after"), " ", hear(head, turn)), h("p", {}, said(turn.text, turn.end - turn.start)))),
+      h("div", { class: "take after" }, h("p", { class: "eyebrow" }, tongue.t(earlier ? "compare.after" : "attempt.now"), " ", hear(head, turn)), h("p", {}, said(turn.text, turn.end - turn.start)))),
   );
 }
 
 /** @param {Report} report @param {Page} page @returns {HTMLElement[]} */
 export function attempt(report, page) {
-  const { tongue, actions } = page;
+  const { tongue, head, actions } = page;
   const change = main(report);
   const again = actions?.again?.();
   return [
@@ -115,14 +111,14 @@ export function attempt(report, page) {
         h("a", { class: again ? "button" : "button primary", href: actions.report(report.of), "data-testid": "back-to-report" }, tongue.t("attempt.back")),
       ),
     ),
-    h("section", {}, takes(report, page)),
+    h("section", {}, takes(report, page), head.bar),
     h(
       "section",
       { class: "figures" },
       details(
         "details",
         [h("h2", {}, tongue.t("attempt.details"))],
-        report.comparison && report.comparison.changes.length > 1 && changeTable(report.comparison.changes, page),
+        report.comparison && report.comparison.changes.length > 1 && changeTable(report.comparison.changes, tongue),
         scores(report, page),
         figures(report, page),
       ),

@@ -9,8 +9,10 @@ import { tableOf } from "./parts.js";
 
 const VERDICTS = { better: "▲", worse: "▽", same: "=", changed: "◆" };
 
-/** @param {Change} change @param {Page} page */
-export const verdict = ({ verdict: kind }, { tongue }) =>
+/** @typedef {import("./tongue.js").Tongue} Tongue */
+
+/** @param {Change} change @param {Tongue} tongue */
+export const verdict = ({ verdict: kind }, tongue) =>
   h("span", { class: `verdict-word ${kind}` }, h("span", { "aria-hidden": "true" }, `${VERDICTS[kind]} `), tongue.t(`verdict.${kind}`));
 
 /** The change against normal variation: a band around the earlier value, a dot for the later one.
@@ -30,9 +32,8 @@ export function changeChart({ before, after, margin, verdict: kind }) {
   );
 }
 
-/** @param {readonly Change[]} changes @param {Page} page */
-export function changeTable(changes, page) {
-  const { tongue } = page;
+/** @param {readonly Change[]} changes @param {Tongue} tongue */
+export function changeTable(changes, tongue) {
   if (changes.length === 0) return h("p", {}, tongue.t("compare.none"));
   return h(
     "div",
@@ -42,10 +43,10 @@ export function changeTable(changes, page) {
       [tongue.t("why.measure"), tongue.t("compare.before"), tongue.t("compare.after"), tongue.t("compare.chart"), tongue.t("compare.verdict")],
       changes.map((change) => [
         h("span", {}, change.label, h("small", {}, change.unit)),
-        tongue.number(change.before),
-        tongue.number(change.after),
-        h("span", {}, changeChart(change), h("span", { class: "unseen" }, tongue.t("compare.margin", { n: tongue.number(change.margin) }))),
-        verdict(change, page),
+        tongue.value(change.before, change),
+        tongue.value(change.after, change),
+        h("span", {}, changeChart(change), h("span", { class: "unseen" }, tongue.t("compare.margin", { n: tongue.value(change.margin, change) }))),
+        verdict(change, tongue),
       ]),
     ),
     h("p", { class: "quiet-note" }, tongue.t("compare.help")),
@@ -86,7 +87,7 @@ export function comparison(report, page) {
     h("h2", {}, tongue.t("compare")),
     with_ && h("p", {}, with_.sentence),
     with_ && h("p", { class: "quiet-note" }, tongue.t("compare.last", { title: with_.title, date: tongue.date(with_.started_at) })),
-    with_ && changeTable(with_.changes, page),
+    with_ && changeTable(with_.changes, tongue),
     with_ && actions && h("p", {}, h("a", { class: "button", href: actions.compare(with_.session), "data-testid": "compare" }, tongue.t("compare.open"))),
     ownVoice(report, page),
   );

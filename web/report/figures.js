@@ -40,8 +40,8 @@ export function figures(report, { tongue }) {
         [h("h2", {}, tongue.t("measures"))],
         tableOf(tongue.t("measures"), [tongue.t("why.measure"), tongue.t("measures.value"), tongue.t("measures.error")], known.map((one) => [
           one.label,
-          tongue.quantity(one.value, one.unit),
-          one.error === null ? "–" : tongue.t("measures.within", { n: tongue.quantity(one.error, "") }),
+          one.value === null ? "–" : tongue.quantity(one.value, one),
+          one.error === null ? "–" : tongue.t("measures.within", { n: tongue.value(one.error, one) }),
         ])),
       ),
     unknown.length > 0 && unmeasured,

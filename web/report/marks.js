@@ -136,6 +136,7 @@ export function markPanel(page, current) {
     const now = markOf(mark.id);
     if (!now) return;
     fill(now);
+    place();
     /** @type {HTMLElement | null} */ (panel.querySelector("[data-testid=dismiss]"))?.focus({ preventScroll: true });
   }
 

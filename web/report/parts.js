@@ -22,6 +22,6 @@ export const tableOf = (label, heads, rows) =>
       {},
       h("caption", { class: "unseen" }, label),
       h("thead", {}, h("tr", {}, ...heads.map((head) => h("th", { scope: "col" }, head)))),
-      h("tbody", {}, ...rows.map(([first, ...rest]) => h("tr", {}, h("th", { scope: "row" }, first), ...rest.map((cell) => h("td", {}, cell))))),
+      h("tbody", {}, ...rows.map(([first, ...rest]) => h("tr", {}, h("th", { scope: "row" }, first), ...rest.map((cell, index) => h("td", { "data-label": heads[index + 1] }, cell))))),
     ),
   );

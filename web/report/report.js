@@ -65,9 +65,9 @@ function exchange(old, fresh) {
 /** Draws again without moving what the reader looks at. @param {HTMLElement} article @param {() => void} draw */
 function still(article, draw) {
   const active = document.activeElement;
-  const anchor = active && article.contains(active)
-    ? active
-    : [...article.querySelectorAll("section, li")].find((one) => one.getBoundingClientRect().bottom > 0) ?? article;
+  const marked = article.querySelector("[data-mark][aria-expanded=true]"); // its panel does not move with the text
+  const anchor = marked ?? (active && article.contains(active) ? active : undefined)
+    ?? [...article.querySelectorAll("section, li")].find((one) => one.getBoundingClientRect().bottom > 0) ?? article;
   const before = anchor.getBoundingClientRect().top;
   draw();
   if (anchor.isConnected) window.scrollBy(0, anchor.getBoundingClientRect().top - before);
@@ -131,7 +131,7 @@ export function renderReport(first, { language, audioUrl, actions, before } = {}
       ...[pictures, scores, comparison, next, figures].map(section),
     );
   } else {
-    article.append(...attempt(first, page), ...(head.bar ? [head.bar] : []));
+    article.append(...attempt(first, page));
     if (page.before?.head.audio) article.append(page.before.head.audio);
   }
   article.append(status);

@@ -362,3 +362,47 @@ export interface Report {
   evaluation: Evaluation;
   audio: Array<string>;
 }
+
+/** A raw measure of one session and its standard error, in the measure's unit. */
+export interface Figure {
+  value: number;
+  error: number;
+}
+
+/** A raw measure of one take, with how much speech it was found on. */
+export interface Point {
+  session: string;
+  title: string;
+  started_at: number;
+  seconds: number;
+  words: number;
+  value: number;
+  error: number;
+}
+
+/** One raw measure over time, beside the learner's own first takes. */
+export interface Trend {
+  measure: string;
+  label: string;
+  unit: string;
+  percent: boolean;
+  band: [number | null, number | null];
+  points: Array<Point>;
+  baseline: Figure;
+  latest: Figure;
+  margin: number;
+  verdict: "better" | "worse" | "same" | "changed" | "few";
+  sentence: string;
+}
+
+/** All comparable takes of one learner in one language and register. */
+export interface Progress {
+  language: "fr" | "en";
+  setting: "conversation" | "presentation";
+  by_ear: boolean;
+  takes: number;
+  seconds: number;
+  trends: Array<Trend>;
+  sentence: string;
+  notes: Array<string>;
+}

@@ -37,15 +37,6 @@ function rangeBar({ score, low, high }, mark, { tongue }) {
   );
 }
 
-/** What a part aims at, in words. @param {Part} part @param {Page} page */
-function target(part, { tongue }) {
-  const [, , low, high] = part.band;
-  if (low !== null && high !== null) return tongue.t("target.between", { low: tongue.number(low), high: tongue.quantity(high, part.unit) });
-  if (low !== null) return tongue.t("target.least", { low: tongue.quantity(low, part.unit) });
-  if (high !== null) return tongue.t("target.most", { high: tongue.quantity(high, part.unit) });
-  return "";
-}
-
 /** A value on its band: the target zone in full, what still passes in half. @param {Part} part */
 function bandBar({ value, band }) {
   const known = band.filter((point) => point !== null);
@@ -71,7 +62,7 @@ function bandBar({ value, band }) {
  * from. @param {Part} part @param {Page} page */
 function partItem(part, page) {
   const { tongue } = page;
-  const aim = target(part, page);
+  const aim = tongue.target(part.band[2], part.band[3], part);
   return h(
     "li",
     {},
@@ -79,7 +70,7 @@ function partItem(part, page) {
       "p",
       { class: "part-value" },
       h("strong", {}, part.label),
-      h("span", {}, part.value === null ? "–" : tongue.quantity(part.value, part.unit)),
+      h("span", {}, part.value === null ? "–" : tongue.quantity(part.value, part)),
     ),
     bandBar(part),
     part.value === null && part.reason && h("p", {}, part.reason),

@@ -51,7 +51,7 @@ export class Tongue {
 
   /** @param {number} value @param {number} [digits] */
   number(value, digits = 1) {
-    return new Intl.NumberFormat(this.code, { maximumFractionDigits: digits }).format(value);
+    return new Intl.NumberFormat(this.code, { maximumFractionDigits: digits }).format(value).replace("-", "−");
   }
 
   /** @param {number} value 0..1 */
@@ -64,11 +64,24 @@ export class Tongue {
     return this.number(100 * value, 0);
   }
 
-  /** A figure with its unit. @param {number | null} value @param {string} unit */
-  quantity(value, unit) {
-    if (value === null) return "–";
-    const figure = this.number(value, Math.abs(value) < 1 ? 2 : 1);
-    return unit ? `${figure}\u00a0${unit}` : figure;
+  /** A measure's value without its unit. @param {number} value @param {{percent: boolean}} measure */
+  value(value, { percent }) {
+    return percent ? this.share(value) : this.number(value, Math.abs(value) < 1 ? 2 : 1);
+  }
+
+  /** A measure's value with its unit. @param {number} value
+   * @param {{unit: string, percent: boolean}} measure */
+  quantity(value, measure) {
+    return [this.value(value, measure), measure.unit].filter(Boolean).join("\u00a0");
+  }
+
+  /** What a measure is to reach, in words. @param {number | null} low @param {number | null} high
+   * @param {{unit: string, percent: boolean}} measure */
+  target(low, high, measure) {
+    if (low !== null && high !== null) return this.t("target.between", { low: this.value(low, measure), high: this.quantity(high, measure) });
+    if (low !== null) return this.t("target.least", { low: this.quantity(low, measure) });
+    if (high !== null) return this.t("target.most", { high: this.quantity(high, measure) });
+    return "";
   }
 
   /** @param {number} seconds */

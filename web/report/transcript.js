@@ -115,12 +115,18 @@ const legend = (marks, list, { tongue }) =>
     }),
   );
 
+/** How long a silence lasts. @param {Mark} mark @param {Page} page */
+const lasts = ({ start, end }, { tongue }) => `${tongue.number(end - start)}\u00a0s`;
+
 /** A mark for those who hear the page. @param {Mark} mark @param {Page} page */
-const markWords = (mark, { tongue }) =>
-  [
+const markWords = (mark, page) => {
+  const { tongue } = page;
+  return [
+    silent(mark) && lasts(mark, page),
     tongue.t("mark.help", { label: mark.label, at: tongue.t("at", { time: tongue.clock(mark.start) }) }),
     mark.dismissed && tongue.t("mark.dismissed"),
   ].filter(Boolean).join(", ");
+};
 
 /** @param {Turn} turn
  * @param {{report: Report, page: Page, timed: Timed[], shown: Map<string, {words: HTMLElement[], button: HTMLElement}>, panel: ReturnType<typeof markPanel>}} desk */
@@ -159,7 +165,7 @@ function turnItem(turn, { report, page, timed, shown, panel }) {
         title: mark.label, onclick: () => panel.open(mark.id, node),
       },
       sign(family),
-      silent(mark) && `${tongue.number(mark.end - mark.start)}\u00a0s`,
+      silent(mark) && lasts(mark, page),
     );
     shown.set(mark.id, { words: covered, button: node });
     return node;
@@ -193,17 +199,17 @@ function turnItem(turn, { report, page, timed, shown, panel }) {
     pauses(word.start);
     const node = h("span", { class: "word", onclick: () => head.go(word.start) }, word.text);
     told.push({ start: word.start, end: word.end, node });
-    text.append(node);
-    // A mark stands after the last of its words.
+    // A mark stands after the last of its words, on the same line.
     const next = words[index + 1];
+    const line = h("span", { class: "joined" }, node);
     while (byEnd.length > 0 && (!next || (next.start + next.end) / 2 > byEnd[0].end)) {
       const mark = /** @type {Mark} */ (byEnd.shift());
       const covered = [];
       for (let back = index; back >= 0 && middle(told[back]) >= mark.start; back -= 1) covered.push(told[back].node);
       for (const one of covered) one.classList.add("marked", familyOf(mark));
-      text.append("\u2060", button(mark, covered));
+      line.append(button(mark, covered));
     }
-    text.append(" ");
+    text.append(line.childElementCount > 1 ? line : node, " ");
   });
   timed.push(...told);
   pauses(Infinity);

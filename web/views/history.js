@@ -3,7 +3,7 @@
 import * as api from "../api.js";
 import { h } from "../dom.js";
 import { icon } from "../icons.js";
-import { clock, date, known, language, t } from "../i18n.js";
+import { clock, date, known, language, number, t } from "../i18n.js";
 import { endWords } from "../report/report.js";
 import { announce, erase } from "./erase.js";
 import { problem } from "./problem.js";
@@ -18,33 +18,86 @@ export async function history() {
     h("p", {}, t("history.empty")),
     h("p", {}, h("a", { class: "button primary", href: "#/" }, t("history.start"))),
   );
+  /** Sessions to compare. @type {api.StoredSession[]} */
+  let chosen = [];
+  const choosing = h("div", { class: "choosing", "data-testid": "choosing" });
   const node = h(
     "section",
     { class: "history-view", "data-testid": "history" },
     h("h1", {}, t("history.title")),
     h("p", { class: "lead" }, t("history.lead")),
+    found.length > 1 && choosing,
     found.length > 0 ? list : empty,
   );
 
-  /** @param {api.StoredSession} session */
-  function row(session) {
+  /** Whether one chooses two takes to compare. @param {boolean} on */
+  function choose(on) {
+    chosen = [];
+    list.classList.toggle("choose", on);
+    for (const box of /** @type {NodeListOf<HTMLInputElement>} */ (list.querySelectorAll(".pick input"))) {
+      box.checked = false;
+      box.disabled = false;
+    }
+    if (!on) {
+      choosing.replaceChildren(h("button", { "data-testid": "compare-start", onclick: () => choose(true) }, icon("chart"), t("history.compare")));
+      return;
+    }
+    choosing.replaceChildren(
+      h("p", {}, t("history.compare.help")),
+      h(
+        "p",
+        { class: "actions" },
+        h("button", { class: "primary", "data-testid": "compare-go", "aria-disabled": "true", onclick: go }, t("history.compare.go")),
+        h("button", { class: "quiet", onclick: stop }, t("history.compare.stop")),
+        h("span", { role: "status" }, t("history.compare.chosen", { n: 0 })),
+      ),
+    );
+  }
+
+  function stop() {
+    choose(false);
+    choosing.querySelector("button")?.focus();
+  }
+
+  function go() {
+    const [first, second] = [...chosen].sort((a, b) => a.started_at - b.started_at);
+    if (second) location.hash = `#/compare/${first.id}/${second.id}`;
+  }
+
+  /** @param {api.StoredSession} session @param {boolean} on */
+  function pick(session, on) {
+    chosen = on ? [...chosen, session] : chosen.filter((one) => one !== session);
+    const full = chosen.length === 2;
+    choosing.querySelector("[data-testid=compare-go]")?.setAttribute("aria-disabled", String(!full));
+    const told = choosing.querySelector("[role=status]");
+    if (told) told.textContent = t("history.compare.chosen", { n: number(chosen.length) });
+    for (const box of /** @type {NodeListOf<HTMLInputElement>} */ (list.querySelectorAll(".pick input"))) box.disabled = full && !box.checked;
+  }
+
+  /** @param {api.StoredSession} session @param {HTMLElement[]} under its drills and retries */
+  function row(session, under) {
     const places = { title: session.title, date: date(session.started_at) };
     const state = `status.${session.status}`;
     const status = known(state) ? t(state) : session.status;
     const reason = endWords(session.reason, language());
-    const item = h(
-      "li",
+    const purpose = session.purpose === "exercise" ? "" : t(`history.purpose.${session.purpose}`);
+    const box = h("input", { type: "checkbox", "aria-label": t("history.compare.pick", places), "data-testid": `pick-${session.id}` });
+    box.addEventListener("change", () => pick(session, box.checked));
+    const card = h(
+      "div",
       { class: "card", "data-testid": `session-${session.id}` },
+      h("span", { class: "pick" }, box),
       h(
         "div",
         { class: "card-body" },
-        h("h2", {}, h("a", { href: `#/report/${session.id}`, "aria-label": t("history.open", places) }, session.title)),
-        h("p", { class: "muted" }, `${session.character} · ${places.date}`),
+        h("h2", {}, h("a", { href: `#/report/${session.id}`, "aria-label": [t("history.open", places), purpose].filter(Boolean).join(", ") }, session.title)),
+        h("p", { class: "muted" }, [purpose, session.character, places.date].filter(Boolean).join(" · ")),
         h(
           "ul",
           { class: "facts" },
           session.duration !== null && h("li", {}, icon("clock"), clock(session.duration)),
           h("li", { "data-testid": "end" }, reason ? t("history.end", { status, reason }) : status),
+          session.exam && h("li", {}, t("history.exam")),
           session.audio.length > 0 && h("li", {}, icon("speaker"), t("history.sound")),
         ),
       ),
@@ -54,6 +107,7 @@ export async function history() {
         icon("trash"),
       ),
     );
+    const item = h("li", { "data-purpose": session.purpose }, card, under.length > 0 && h("ul", { class: "under" }, ...under));
     async function drop() {
       try {
         if (!(await erase(session))) return;
@@ -61,13 +115,18 @@ export async function history() {
         node.replaceWith(problem(error).node);
         return;
       }
-      item.remove();
+      // What belongs to it stays, on its own.
+      item.replaceWith(...(item.querySelector(".under")?.children ?? []));
       announce(t("delete.done"));
       if (list.childElementCount === 0) list.replaceWith(empty);
       node.querySelector("h1")?.focus();
     }
     return item;
   }
-  list.append(...found.map(row));
+
+  const ids = new Set(found.map(({ id }) => id));
+  const whole = found.filter(({ of }) => !of || !ids.has(of));
+  list.append(...whole.map((one) => row(one, found.filter(({ of }) => of === one.id).map((each) => row(each, [])))));
+  choose(false);
   return { title: t("history.title"), node };
 }
