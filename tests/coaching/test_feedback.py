@@ -250,7 +250,7 @@ def test_two_strengths_at_most_of_different_families_and_none_of_the_priority(
     assert norms.measures["filled_pauses"].family not in families
 
 
-def judged(name: str = "result", score: float = 0.35, **other: Any) -> JudgedPart:
+def judged(name: str = "resultat", score: float = 0.35, **other: Any) -> JudgedPart:
     given = {
         "criterion": name,
         "label": "Résultat",
@@ -288,11 +288,11 @@ def test_a_judged_criterion_may_be_the_priority_with_a_quote_and_the_next_level(
 ) -> None:
     told = content(norms, phrases, judged())
     assert told.priority is not None
-    assert told.priority.measure == "result"
+    assert told.priority.measure == "resultat"
     assert told.priority.start == 72.0
     assert "À 1:12, «\u00a0ça s’est bien passé\u00a0»" in told.priority.text
-    assert "un résultat vague" in told.priority.text
-    assert "visez ceci\u00a0: un résultat sans chiffre." in told.priority.text
+    assert "c’est le niveau «\u00a0Un résultat vague\u00a0»" in told.priority.text
+    assert "visez «\u00a0Un résultat sans chiffre\u00a0»." in told.priority.text
     assert phrases.judged.effects["structure"] in told.priority.text
     assert told.drill is not None
     assert told.drill.id == "et_alors"
@@ -316,7 +316,7 @@ def test_a_well_judged_criterion_is_praised_with_its_quote(norms: Norms, phrases
     told = content(norms, phrases, judged(score=1.0, level=4.0))
     assert told.priority is None
     assert any(
-        one.measure == "result" and "ça s’est bien passé" in one.text for one in told.strengths
+        one.measure == "resultat" and "ça s’est bien passé" in one.text for one in told.strengths
     )
 
 
@@ -326,7 +326,7 @@ def test_a_criterion_about_the_sound_or_not_judged_gives_no_remark(
     for part in (judged(measured=True), judged().model_copy(update={"score": None})):
         told = content(norms, phrases, part)
         assert told.priority is None
-        assert all(one.measure != "result" for one in told.strengths)
+        assert all(one.measure != "resultat" for one in told.strengths)
 
 
 def test_an_advice_on_content_rests_like_any_other(
@@ -336,7 +336,7 @@ def test_an_advice_on_content_rests_like_any_other(
         dimension(norms, {}, {}, "structure", judged=0.3, judged_weight=1.0, criteria=(judged(),))
     ]
     for before, told_again in ((0.35, False), (0.0, True)):
-        history = (take(2, criteria={"result": (before, 0.08)}, priority="result"),)
+        history = (take(2, criteria={"resultat": (before, 0.08)}, priority="resultat"),)
         told = feedback(
             scores, {}, {}, [], norms, phrases, history=history, started_at=NOW
         )  # fmt: skip

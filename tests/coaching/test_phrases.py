@@ -10,8 +10,10 @@ import pytest
 from pydantic import ValidationError
 
 from eloquence.coaching import readings as readings_module
+from eloquence.coaching.character import Language
 from eloquence.coaching.norms import Norms
 from eloquence.coaching.phrases import DrillPhrase, JudgedWording, Phrases, Target, inside
+from eloquence.storage import content
 
 Shipped = Callable[..., Any]
 LANGUAGES = ("fr", "en")
@@ -54,9 +56,28 @@ def test_every_kind_of_mark_and_every_refusal_has_words(shipped: Shipped, langua
     assert set(KINDS) <= set(phrases.marks)
     source = inspect.getsource(readings_module)
     refusals = {*re.findall(r'return "(\w+)"', source), *readings_module.REASONS.values()}
-    refusals |= {"no_majority", "void", "failed", "too_short", "not_judged", "not_measured"}
-    assert len(refusals) > 12
-    assert refusals <= set(phrases.reasons)
+    assert len(refusals) > 10
+    of_the_judge = {"no_majority", "void", "failed", "too_little", "not_judged", "not_measured"}
+    assert refusals | of_the_judge <= set(phrases.reasons)
+    assert not any("{" in phrases.reasons[name] for name in of_the_judge)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_criterion_of_the_rubrics_has_a_drill_and_a_name_of_its_own(
+    language: Language,
+) -> None:
+    """A criterion with the name of a measure could not be told from it in the history."""
+    phrases = content.load().phrases(language)
+    norms = content.load().norms(language)
+    rubrics = content.load().rubrics(language)
+    assert len(rubrics) >= 7
+    named = {name for drill in phrases.drills for name in drill.criteria}
+    covered = {name for drill in phrases.drills for name in drill.dimensions}
+    for criterion in (each for rubric in rubrics for each in rubric.criteria):
+        assert criterion.id not in norms.measures
+        assert criterion.delivery or criterion.id in named or criterion.dimension in covered
+    known = {each.id for rubric in rubrics for each in rubric.criteria}
+    assert named <= known
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

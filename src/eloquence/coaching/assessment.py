@@ -258,7 +258,8 @@ def _dimension(
 def _criterion(part: JudgedPart, phrases: Phrases) -> JudgedPart:
     if not part.reason:
         return part
-    why = phrases.reasons.get(part.reason, phrases.reasons["not_judged"])
+    key = "too_little" if part.reason == "too_short" else part.reason
+    why = phrases.reasons.get(key, phrases.reasons["not_judged"])
     return part.model_copy(update={"reason": why})
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 from eloquence.coaching.history import CERTAIN, Figure, Past, past
 from eloquence.coaching.norms import MeasureNorm, Norms, Points
 from eloquence.coaching.phrases import DrillPhrase, Phrases, Target
-from eloquence.coaching.report import DrillResult, Report
+from eloquence.coaching.report import DrillResult, JudgedPart, Report
 
 
 def drill_result(
@@ -48,6 +48,9 @@ def drill_result(
         ("reached" if certain else "likely") if reached else "missed" if certain else "close"
     )
     zone: Points = (None, None, least, most, None, None)
+    value, aim = phrases.quantity(figure.value, norm), phrases.zone(zone, norm)
+    if target.judged and (part := judged_part(report, name)) is not None:
+        value, aim = level_text(part, part.level), level_text(part)
     return nothing.model_copy(
         update={
             "value": round(figure.value, 4),
@@ -58,11 +61,7 @@ def drill_result(
             "at_most": most,
             "reached": reached,
             "certain": certain,
-            "sentence": phrases.results[kind].format(
-                label=norm.label,
-                value=phrases.quantity(figure.value, norm),
-                target=phrases.zone(zone, norm),
-            ),
+            "sentence": phrases.results[kind].format(label=norm.label, value=value, target=aim),
         }
     )
 
@@ -78,9 +77,8 @@ def _aimed(
         heard = report.word_count > 0
         return (Figure(value=float(counted), error=0.0) if heard else None), norm
     if target.judged:
-        return past(report).criteria.get(name), criterion_norm(
-            criterion_label(report, name) or name
-        )
+        label = criterion_label(report, name) or name
+        return past(report).criteria.get(name), criterion_norm(label)
     return past(report).measures.get(name), norms.measures[name]
 
 
@@ -89,7 +87,21 @@ def criterion_norm(label: str) -> MeasureNorm:
     return MeasureNorm(label=label, unit="", percent=True)
 
 
-def criterion_label(report: Report, name: str) -> str:
-    """What a criterion of the report is called."""
+def judged_part(report: Report, name: str) -> JudgedPart | None:
+    """The criterion of that id in a report, if it has one."""
     parts = (part for dimension in report.dimensions for part in dimension.criteria)
-    return next((part.label for part in parts if part.criterion == name), "")
+    return next((part for part in parts if part.criterion == name and not part.measured), None)
+
+
+def criterion_label(report: Report, name: str) -> str:
+    """What the criterion of that id is called; empty when there is none."""
+    part = judged_part(report, name)
+    return "" if part is None else part.label
+
+
+def level_text(criterion: JudgedPart, level: float | None = None) -> str:
+    """A level in words; the last but one, which is well enough, when None."""
+    if not criterion.levels:
+        return criterion.label
+    at = len(criterion.levels) - 2 if level is None else int(level)
+    return criterion.levels[min(max(0, at), len(criterion.levels) - 1)].strip().rstrip(".")

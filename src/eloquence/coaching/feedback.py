@@ -29,7 +29,7 @@ STRONG = 0.9
 """Score of a measure from which it may be praised."""
 FINE = 0.85
 """Score of a measure from which it is no priority."""
-WELL_JUDGED = 0.8
+WELL_JUDGED = 0.75
 """Score of a criterion from which it may be praised and is no priority."""
 JUDGED_RELIABILITY = 0.6
 """Of a judged criterion, beside the reliabilities of measures. A proposal: about the agreement
@@ -124,13 +124,14 @@ def feedback(
 def _candidates(dimensions: Sequence[DimensionScore], norms: Norms) -> list[_Candidate]:
     """Every scored part and judged criterion, those with most to gain first."""
     scored = [one for one in dimensions if one.score is not None]
-    found: dict[str, _Candidate] = {}
+    found: dict[tuple[str, str], _Candidate] = {}
     for dimension in scored:
         for candidate in (*_parts(dimension, norms), *_criteria(dimension)):
+            key = (candidate.family, candidate.name)
             weight = candidate.weight / len(scored)
-            if candidate.name in found:
-                weight += found[candidate.name].weight
-            found[candidate.name] = replace(candidate, weight=weight)
+            if key in found:
+                weight += found[key].weight
+            found[key] = replace(candidate, weight=weight)
     return sorted(found.values(), key=lambda one: (-one.gain, one.name))
 
 
@@ -264,8 +265,8 @@ def _judged(one: _Candidate, wording: JudgedWording, phrases: Phrases) -> Remark
         moment="" if quote is None else clock(quote.start or 0.0),
         quote="" if quote is None else quote.text.strip().rstrip("."),
         label=criterion.label,
-        level=inside(levels[min(level, len(levels) - 1)]),
-        next=inside(levels[min(level + 1, len(levels) - 1)]),
+        level=levels[min(level, len(levels) - 1)],
+        next=levels[min(level + 1, len(levels) - 1)],
         missing=phrases.judged.effect(one.dimension),
     )
     return Remark(

@@ -19,7 +19,7 @@ DAY = 86_400.0
 """Seconds."""
 CERTAIN = 1.28
 """Standard errors of an 80 % interval, two-sided."""
-JUDGED: Points = (0.0, 0.7, 0.8, None, None, None)
+JUDGED: Points = (0.0, 0.7, 0.75, None, None, None)
 """The band of a judged criterion, whose value is its score."""
 RESTING_SESSIONS = 3
 RESTING_DAYS = 7

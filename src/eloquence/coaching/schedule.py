@@ -1,5 +1,6 @@
 """What comes next: the goal of the next session, and when to come back."""
 
+from eloquence.coaching.drills import judged_part, level_text
 from eloquence.coaching.history import (
     CHECK_DAYS,
     DAY,
@@ -12,7 +13,7 @@ from eloquence.coaching.history import (
 )
 from eloquence.coaching.norms import Norms, Points
 from eloquence.coaching.phrases import Phrases, Side
-from eloquence.coaching.report import Appointment, Goal, JudgedPart, Report
+from eloquence.coaching.report import Appointment, Goal, Report
 
 RETURNS: tuple[tuple[int, int], ...] = ((1, 2), (4, 7), (13, 15))
 """Days after the first, the second and every later session on a goal: spaced practice is kept
@@ -55,9 +56,9 @@ def goal_outcome(report: Report, goal_measure: str, norms: Norms, phrases: Phras
         return goal.model_copy(update={"sentence": phrases.goals["not_measured"]})
     outcome = held(figure, points)
     kind = phrases.goals["open" if outcome is None else "held" if outcome else "missed"]
-    criterion = _criterion(report, goal_measure)
+    criterion = judged_part(report, goal_measure)
     if criterion is not None:
-        value, target = _level(criterion, criterion.level), _level(criterion, None)
+        value, target = level_text(criterion, criterion.level), level_text(criterion)
     else:
         norm = norms.measures[goal_measure]
         value, target = phrases.quantity(figure.value, norm), phrases.zone(points, norm)
@@ -101,7 +102,7 @@ def proposal(report: Report, history: History, norms: Norms, phrases: Phrases) -
 
 
 def _goal(report: Report, name: str, norms: Norms, phrases: Phrases) -> Goal:
-    criterion = _criterion(report, name)
+    criterion = judged_part(report, name)
     if criterion is not None:
         plan = phrases.judged.plan.format(
             label=criterion.label, moment="", quote="", level="", next="", missing=""
@@ -125,23 +126,10 @@ def _side(figure: Figure | None, points: Points | None) -> Side:
 
 
 def _known(report: Report, name: str, norms: Norms) -> bool:
-    return name in norms.measures or _criterion(report, name) is not None
+    return name in norms.measures or judged_part(report, name) is not None
 
 
 def _points(report: Report, name: str, norms: Norms) -> Points | None:
     if name in norms.measures:
         return norms.measures[name].bands.get(report.setting)
     return JUDGED
-
-
-def _criterion(report: Report, name: str) -> JudgedPart | None:
-    parts = (part for dimension in report.dimensions for part in dimension.criteria)
-    return next((part for part in parts if part.criterion == name and not part.measured), None)
-
-
-def _level(criterion: JudgedPart, level: float | None) -> str:
-    """A level in words; the one before the best when None."""
-    if not criterion.levels:
-        return criterion.label
-    at = max(0, len(criterion.levels) - 2) if level is None else int(level)
-    return criterion.levels[min(at, len(criterion.levels) - 1)].strip().rstrip(".")
