@@ -32,7 +32,7 @@ from eloquence.storage.pdf import layout, pictures, transcript
 from eloquence.storage.pdf.layout import CELL, CELL_SMALL, SMALL, TEXT, marked
 from eloquence.storage.pdf.words import WORDS, Words, clock
 
-MOST_MOMENTS = 40
+MOST_MOMENTS = 25
 """Marks in the table of moments; the transcript shows all of them."""
 _MOST_LETTERS = 600
 
@@ -207,7 +207,13 @@ def _scores(report: Report, words: Words) -> Iterator[Flowable]:
         yield Paragraph(marked(words("scores_help", mark=mark)), SMALL)
         judged = any(one.judged is not None for one in report.dimensions)
         yield pictures.Legend(words, judged=judged)
-    yield Table(rows, colWidths=widths, style=_RULED, splitInRow=1)
+    whole = [
+        ("SPAN", (1, row), (2, row))
+        for row, one in enumerate(report.dimensions)
+        if one.score is None
+    ]
+    look = TableStyle(whole, parent=_RULED)
+    yield Table(rows, colWidths=widths, style=look)
     if report.overall is not None:
         overall = report.overall
         told = words("overall", low=words.score(overall.low), high=words.score(overall.high))
@@ -221,7 +227,7 @@ def _score(one: DimensionScore, mark: float, words: Words) -> list[object]:
     if one.provisional:
         state += f" ({marked(words('provisional'))})"
     name = [
-        Paragraph(f"<b>{marked(one.label)}</b>", CELL),
+        Paragraph(f"<b>{marked(_clipped(one.label, 120))}</b>", CELL),
         Paragraph(f'<font color="#{ink}">{state}</font>', CELL_SMALL),
     ]
     told = one.summary or one.reason
@@ -247,9 +253,10 @@ def _content(report: Report, words: Words) -> Iterator[Flowable]:
     criteria = [one for dimension in report.dimensions for one in dimension.criteria]
     judged = [one for one in criteria if one.level is not None]
     if not judged:
-        if report.content.reason:
+        if report.content.reason or report.content.hints:
             yield from _section(words("content"))
             yield Paragraph(marked(_clipped(report.content.reason)), SMALL)
+            yield from _hints(report, words)
         return
     rows: list[list[object]] = [_head(words("criterion"), words("level"), words("quotes"))]
     rows += [_criterion(one, words) for one in criteria]
@@ -258,8 +265,16 @@ def _content(report: Report, words: Words) -> Iterator[Flowable]:
     yield Table(rows, colWidths=widths, style=_RULED, repeatRows=1, splitInRow=1)
 
 
+def _hints(report: Report, words: Words) -> Iterator[Flowable]:
+    if report.content.hints:
+        yield Paragraph(marked(words("hints")), SMALL)
+    for hint in report.content.hints:
+        sign = "✓" if hint.found else "–"
+        yield Paragraph(f"{sign} <b>{marked(hint.label)}</b> {marked(_clipped(hint.text))}", TEXT)
+
+
 def _criterion(one: JudgedPart, words: Words) -> list[object]:
-    name = [Paragraph(f"<b>{marked(one.label)}</b>", CELL)]
+    name = [Paragraph(f"<b>{marked(_clipped(one.label, 120))}</b>", CELL)]
     if one.question:
         name.append(Paragraph(marked(_clipped(one.question)), CELL_SMALL))
     if one.level is None:
@@ -269,7 +284,9 @@ def _criterion(one: JudgedPart, words: Words) -> list[object]:
     if one.low is not None and one.high is not None:
         told = words("range", low=words.score(one.low), high=words.score(one.high))
         level.append(Paragraph(marked(told), CELL))
-    if one.levels:
+    if one.measured:
+        level.append(Paragraph(marked(words("by_measures")), CELL_SMALL))
+    elif one.levels:
         level.append(Paragraph(marked(_clipped(one.levels[lower])), CELL_SMALL))
     quotes: list[Flowable] = []
     for quote in one.quotes[:3]:
@@ -318,14 +335,14 @@ def _measures(report: Report, words: Words) -> Iterator[Flowable]:
                 missing.append(f"<b>{marked(measure.label)}</b> – {marked(measure.reason)}")
             continue
         band = bands.get(measure.id)
-        value = words.number(measure.value)
+        value = words.figure(measure.value, percent=measure.percent)
         if measure.error:
-            value += f" ±\u00a0{words.number(measure.error)}"
+            value += f" ±\u00a0{words.figure(measure.error, percent=measure.percent)}"
         name = f"{marked(measure.label)} "
         name += (
             f'<font size="7.5" color="#{layout.SOFT.hexval()[2:]}">{marked(measure.unit)}</font>'
         )
-        target = "" if band is None else _zone(band, words)
+        target = "" if band is None else _zone(band, words, percent=measure.percent)
         gauge = "" if band is None else pictures.Gauge(measure.value, band, 38 * mm)
         rows.append(
             [
@@ -345,13 +362,15 @@ def _measures(report: Report, words: Words) -> Iterator[Flowable]:
             yield Paragraph(line, SMALL)
 
 
-def _zone(band: pictures.Points, words: Words) -> str:
-    low, high = band[2], band[3]
-    if low is not None and high is not None:
-        return words("between", low=words.number(low), high=words.number(high))
-    if low is not None:
-        return words("at_least", low=words.number(low))
-    return "" if high is None else words("at_most", high=words.number(high))
+def _zone(band: pictures.Points, words: Words, *, percent: bool) -> str:
+    low, high = (
+        None if point is None else words.figure(point, percent=percent) for point in band[2:4]
+    )
+    if low and high:
+        return words("between", low=low, high=high)
+    if low:
+        return words("at_least", low=low)
+    return words("at_most", high=high) if high else ""
 
 
 def _transcript(report: Report, numbers: dict[str, int], words: Words) -> Iterator[Flowable]:

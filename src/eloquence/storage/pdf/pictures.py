@@ -187,9 +187,6 @@ class CurvePicture(Picture):
             first, last = level(curve.band[0]), level(curve.band[1])
             pen.setFillColor(layout.CALM_SOFT)
             pen.rect(left, first, right - left, last - first, stroke=0, fill=1)
-            pen.setFont(layout.BODY, 7)
-            pen.setFillColor(layout.CALM)
-            pen.drawRightString(right - 2, last - 8, self._words("band"))
         pen.setFont(layout.BODY, 7.5)
         pen.setFillColor(layout.SOFT)
         pen.setStrokeColor(layout.LINE)
@@ -208,7 +205,18 @@ class CurvePicture(Picture):
             if len(run) == 1:
                 path.lineTo(_place(run[0][0], self._duration) + 0.6, level(run[0][1]))
             pen.drawPath(path)
+        if curve.band is not None:
+            self._name_band(level(curve.band[1]))
         _axis(pen, self._duration, 0)
+
+    def _name_band(self, top: float) -> None:
+        pen, name = self.pen, self._words("band")
+        width = pen.stringWidth(name, layout.BODY, 7) + 6
+        pen.setFillColor(layout.CALM_SOFT)
+        pen.rect(self.width - width, top - 10, width, 9, stroke=0, fill=1)
+        pen.setFont(layout.BODY, 7)
+        pen.setFillColor(layout.CALM)
+        pen.drawRightString(self.width - 3, top - 8, name)
 
 
 def disc(pen: Canvas, x: float, y: float) -> None:

@@ -7,6 +7,9 @@ from eloquence.coaching.report import Mark, ReportTurn
 from eloquence.delivery.words import Word
 from eloquence.storage.pdf import layout
 
+MOST_UNDERLINED = 6
+"""Words of a mark that are underlined; a longer passage is its number alone, at its end."""
+
 
 def said(turn: ReportTurn, marks: Sequence[Mark], numbers: Mapping[str, int]) -> str:
     """The words of a turn: those of a mark underlined in its colour, its number after them.
@@ -29,7 +32,8 @@ def _colours(words: Sequence[Word], marks: Sequence[Mark]) -> list[str]:
     colours = [""] * len(words)
     # What is to be mended shows through what went well.
     for mark in sorted(marks, key=lambda mark: (not mark.good, mark.start)):
-        for place in _inside(words, mark):
+        places = _inside(words, mark)
+        for place in places if len(places) <= MOST_UNDERLINED else ():
             colours[place] = f"#{(layout.CALM if mark.good else layout.ACCENT).hexval()[2:]}"
     return colours
 

@@ -31,6 +31,10 @@ class Words:
             text = "0"
         return text.replace("-", MINUS).replace(".", self.decimal)
 
+    def figure(self, value: float, *, percent: bool) -> str:
+        """A measure's value, or a share of a hundred."""
+        return self.share(value) if percent else self.number(value)
+
     def score(self, share: float) -> str:
         """A score out of a hundred."""
         return str(round(100 * share))
@@ -127,6 +131,8 @@ FRENCH = Words(
         "criterion": "Critère",
         "quotes": "Vos mots",
         "lacking": "Manque\u00a0: {text}",
+        "by_measures": "Suit les mesures\u00a0: aucun modèle ne l’a lu.",
+        "hints": "Indices repérés par des mots, sans modèle\u00a0: aucun score n’en dépend.",
         "pictures": "Le fil de la conversation",
         "band": "zone visée",
         "timeline": "Qui parle, et quand",
@@ -224,6 +230,8 @@ ENGLISH = Words(
         "criterion": "Criterion",
         "quotes": "Your words",
         "lacking": "Missing: {text}",
+        "by_measures": "Follows the measures: no model read it.",
+        "hints": "Hints found by words, without a model: no score depends on them.",
         "pictures": "How the conversation went",
         "band": "target",
         "timeline": "Who speaks, and when",
