@@ -146,6 +146,9 @@ const put = (body) => ({
 export const dismiss = (id, mark, dismissed) =>
   ask(`${session(id)}/marks/${encodeURIComponent(mark)}`, put({ dismissed }));
 
+/** Begins to have the content of a session judged. @param {string} id @returns {Promise<void>} */
+export const judge = (id) => ask(`${session(id)}/judgement`, { method: "POST" });
+
 /** Keeps what the learner says went well, or will try. @param {string} id
  * @param {{worked?: string, plan?: string}} notes @returns {Promise<void>} */
 export const note = (id, notes) => ask(`${session(id)}/notes`, put(notes));

@@ -272,6 +272,7 @@ class StandIn:
                 web.get(f"{api}/sessions/{{id}}/audio/{{name}}", self._audio),
                 web.put(f"{api}/sessions/{{id}}/marks/{{mark}}", self._mark),
                 web.put(f"{api}/sessions/{{id}}/notes", self._notes),
+                web.post(f"{api}/sessions/{{id}}/judgement", self._judge),
                 web.get(f"{api}/sessions/{{id}}/comparison", self._compare),
                 web.get(f"{api}/progress", self._progress),
                 web.delete(f"{api}/sessions/{{id}}", self._delete),
@@ -385,6 +386,10 @@ class StandIn:
                 for limit in ("score", "low", "high"):
                     dimension[limit] = dimension[limit] and round(dimension[limit] + rise, 4)
         return web.json_response(self.report)
+
+    async def _judge(self, request: web.Request) -> web.Response:
+        self.report["content"]["state"] = "pending"
+        return web.Response(status=202)
 
     async def _compare(self, request: web.Request) -> web.Response:
         self.compared.append((request.query["with"], request.match_info["id"]))

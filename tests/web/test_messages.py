@@ -61,6 +61,7 @@ def test_every_message_is_used(language: str) -> None:
     )
     built = (
         "difficulty.",
+        "history.purpose.",
         "profile.",
         "dimension.",
         "mic.",

@@ -220,6 +220,27 @@ def test_what_is_being_judged_fills_in_by_itself(page: Page, server: Any) -> Non
     assert len(asked) == 2
 
 
+def test_content_that_could_be_judged_is_on_request(page: Page, server: Any) -> None:
+    server.report["content"].update(state="not_judged", reason="Arrêté avant la fin.")
+    page.clock.install()
+    page.goto(REPORT)
+    page.get_by_test_id("judge").click()
+    expect(page.get_by_test_id("content-pending")).to_be_visible()
+    server.report["content"]["state"] = "judged"
+    page.clock.run_for(4000)
+    expect(page.get_by_test_id("report-status")).to_have_text("Le contenu est apprécié.")
+
+
+def test_why_content_cannot_be_judged_is_said(page: Page, server: Any) -> None:
+    server.report["content"].update(state="not_judged")
+    problem = {"code": "judgement", "title": "Judgement", "detail": "A session is judged later."}
+    page.route("**/judgement", lambda route: route.fulfill(
+        status=404, content_type="application/problem+json", body=json.dumps(problem)))  # fmt: skip
+    page.goto(REPORT)
+    page.get_by_test_id("judge").click()
+    expect(page.get_by_role("alert").filter(has_text="ne peut pas être apprécié")).to_be_visible()
+
+
 def fresh(server: Any) -> None:
     server.report = {**server.report, "started_at": time.time() - 100}
 

@@ -23,6 +23,7 @@ import { transcript } from "./transcript.js";
  * @typedef {object} Actions
  * @property {(mark: string, dismissed: boolean) => Promise<void>} dismiss draws the report again
  * @property {(notes: {plan: string}) => Promise<void>} note
+ * @property {() => Promise<void>} [judge] has the content judged, where a model is there
  * @property {(drill: string) => Way} drill
  * @property {(turn: number) => Way} retry
  * @property {(() => Way)} [again] the same drill or retry once more

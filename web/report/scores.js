@@ -245,11 +245,32 @@ const hints = ({ content }, page) =>
     ),
   );
 
+/** A button that has the content judged. @param {() => Promise<void>} ask says why not, as an error
+ * @param {Page} page */
+function asking(ask, { tongue }) {
+  const told = h("p", { role: "alert" });
+  const button = h("button", { type: "button", "data-testid": "judge", "data-key": "judge" }, tongue.t("judged.ask"));
+  button.addEventListener("click", async () => {
+    try {
+      await ask();
+    } catch (error) {
+      told.textContent = error instanceof Error ? error.message : String(error);
+    }
+  });
+  return h("div", {}, button, told);
+}
+
 /** What the judged scores rest on. @param {Report} report @param {Page} page */
-function judge({ content }, { tongue }) {
+function judge({ content }, page) {
+  const { tongue, actions } = page;
   if (content.state === "pending") return h("p", { class: "pending", "data-testid": "content-pending" }, tongue.t("judged.pending"));
   if (content.state === "not_judged") {
-    return h("p", { class: "not-judged", "data-testid": "not-judged" }, [tongue.t("judged.none"), content.reason].filter(Boolean).join(" "));
+    return h(
+      "div",
+      { class: "not-judged", "data-testid": "not-judged" },
+      h("p", {}, [tongue.t("judged.none"), content.reason].filter(Boolean).join(" ")),
+      actions?.judge && asking(actions.judge, page),
+    );
   }
   return [
     h("p", { class: "quiet-note" }, tongue.t("judged.help")),

@@ -10,6 +10,7 @@ import { asked, debrief } from "./debrief.js";
 import { announce, erase } from "./erase.js";
 import { back } from "./parts.js";
 import { problem } from "./problem.js";
+import { problemWords } from "../words.js";
 
 /** @typedef {import("../report/schema.d.ts").Report} Report */
 /** @typedef {import("../settings.js").Practice} Practice */
@@ -49,11 +50,25 @@ async function earlier(report) {
   }
 }
 
+/** @param {unknown} error @returns {never} */
+function explain(error) {
+  if (!(error instanceof api.Problem)) throw error;
+  const { title } = problemWords({ code: error.code, title: error.title, message: error.detail, mend: error.mend });
+  throw new Error([title, error.detail].filter(Boolean).join(". "));
+}
+
+/** Whether there is a model that could judge the content. @param {Report} report */
+async function judgeable({ content, quality, language: spoken }) {
+  if (content.state !== "not_judged" || !content.rubric || !quality.words_heard) return false;
+  const { llm } = (await api.status()).stages[spoken];
+  return llm.ready && llm.provider !== "script";
+}
+
 /** @param {string} id @returns {Promise<import("../main.js").Shown>} */
 export async function report(id) {
   const found = await api.report(id);
   const practice = practiceOf(found);
-  const before = await earlier(found);
+  const [before, canJudge] = await Promise.all([earlier(found), judgeable(found)]);
   const node = h("div", { class: "report-view" });
   /** @type {ReturnType<typeof renderReport> | undefined} */
   let drawn;
@@ -69,6 +84,13 @@ export async function report(id) {
       actions: {
         dismiss: async (mark, dismissed) => drawn?.show(await api.dismiss(id, mark, dismissed)),
         note: (notes) => api.note(id, notes),
+        judge: canJudge
+          ? async () => {
+              await api.judge(id).catch(explain);
+              drawn?.show(await api.report(id));
+              look(LOOK[0]);
+            }
+          : undefined,
         drill: (drill) => way(now, { of: id, drill }),
         retry: (turn) => way(now, { of: id, retry: turn }),
         again: practice ? () => way(now, practice) : undefined,

@@ -95,6 +95,7 @@ export const EN = {
   "judged.source": "Source of the rubric: {source}",
   "judged.pending": "The content is being read. This part will fill in by itself.",
   "judged.none": "The content was not judged.",
+  "judged.ask": "Have the content judged",
   "judged.arrived": "The content has been judged.",
   "hints": "Hints on the content",
   "hints.help": "Found by words, with no language model: hints, not a judgement, and no score.",

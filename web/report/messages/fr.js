@@ -94,6 +94,7 @@ export const FR = {
   "judged.source": "Source de la grille : {source}",
   "judged.pending": "Le contenu est en cours de lecture. Cette partie se remplira d’elle-même.",
   "judged.none": "Le contenu n’a pas été apprécié.",
+  "judged.ask": "Faire apprécier le contenu",
   "judged.arrived": "Le contenu est apprécié.",
   "hints": "Indices sur le contenu",
   "hints.help": "Repérés par des mots, sans modèle de langage : des indices, pas un jugement, et aucun score.",
