@@ -17,6 +17,7 @@ from collections.abc import Sequence
 SHORT = 25
 """Words up to which a sentence is masked whole; of a longer one, those around what was found."""
 _BEFORE, _AFTER = 4, 10
+_WINDOW = 10  # words read by themselves where a sentence runs on
 _JOINED = 3  # sentences read together: a command may be said in pieces
 _PIECE = 7  # words of a sentence that may be such a piece
 
@@ -51,6 +52,8 @@ def addressed(text: str) -> bool:
 def _span(words: Sequence[str]) -> Span | None:
     plain = _plain(words)
     hits = _hits(plain)
+    if not hits and len(words) > _WINDOW and words[-1][-1:] not in _STOPS:
+        hits = _run_on(plain)
     if not hits:
         return None
     if len(words) <= SHORT:
@@ -60,6 +63,18 @@ def _span(words: Sequence[str]) -> Span | None:
     first = min(plain.count(" ", 0, start) for start, _ in hits)
     last = max(plain.count(" ", 0, end) + 1 for _, end in hits)
     return max(0, int(first * scale) - _BEFORE), min(len(words), round(last * scale) + _AFTER)
+
+
+def _run_on(plain: str) -> list[Span]:
+    """What a stretch that runs on, with no stop written, gives away in some `_WINDOW` words."""
+    starts = [0, *(match.end() for match in re.finditer(" ", plain))]
+    found: list[Span] = []
+    for at in range(1, len(starts) - _WINDOW + 1):
+        end = starts[at + _WINDOW] - 1 if at + _WINDOW < len(starts) else len(plain)
+        # the sign keeps what begins the window from passing for what begins a sentence
+        if _hits("~ " + plain[starts[at] : end]):
+            found.append((starts[at], end))
+    return found
 
 
 def _hits(plain: str) -> list[Span]:
@@ -118,6 +133,7 @@ def _words(*phrases: str) -> re.Pattern[str]:
     return re.compile(rf"(?<!\w){_any(*phrases)}(?!\w)")
 
 
+_STOPS = frozenset(".!?…")
 _STRANGE = frozenset(
     {"tus", "el", "los", "las", "una", "dame", "pon", "nota", "máxima", "puntuación", "ignora"}
     | {"sus", "instrucciones", "olvida", "deine", "deinen", "dein", "das", "und", "gib", "mir"}
@@ -294,6 +310,12 @@ _RULES = (
     re.compile(r"\b(?:expected result|résultat attendu|permitted output|sortie autorisée)\b"),
     # the grader, spoken to or told who it is
     re.compile(rf"(?:^|, |\bdear |\bchère? ){_GRADER} ,"),
+    re.compile(
+        rf"(?:\bdear {_GRADER}|\bchère? {_GRADER}|^(?:modèle de langage|language model|grader))"
+        rf" (?:\S+ ){{0,6}}?{_any(_GIVE, _BIG, 'be | sois | grant')}\b"
+    ),
+    re.compile(rf"\b(?:juge|judge|évaluateur|evaluator)\b(?: \S+){{0,6}}? (?:mettre|on) {_BIG}\b"),
+    re.compile(r"\b(?:pour ce critère|for this criterion)\b"),
     re.compile(
         r"\b(?:pour|for|au|à|de|to) (?:le |la |l'|the )?"
         rf"{_any(_GRADER, 'machine')} ,(?: \S+){{0,8}}? "
