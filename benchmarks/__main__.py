@@ -3,6 +3,6 @@
 import subprocess
 import sys
 
-for benchmark in ("conversation", "endurance"):
+for benchmark in ("conversation", "endurance", "analysis"):
     print(f"── {benchmark}", flush=True)
     subprocess.run([sys.executable, "-m", f"benchmarks.{benchmark}"], check=True)
