@@ -18,7 +18,7 @@ from eloquence.coaching.history import Figure, Past, margin, verdict
 from eloquence.coaching.norms import Norms, Points
 from eloquence.coaching.phrases import Phrases
 from eloquence.coaching.progress import compared, past, placed, progress, restricted
-from eloquence.coaching.report import Mark, Report
+from eloquence.coaching.report import Mark, Measure, Report, ReportTurn
 from eloquence.coaching.session import Session, StoredSession, Turn
 from eloquence.delivery.words import Word
 
@@ -448,18 +448,56 @@ def test_forbidden_words_are_counted_without_those_that_were_dismissed(
     assert deaf.reached is None
 
 
-def test_a_drill_on_content_is_told_by_the_criterion_it_was_given_for(
-    take: Take, reported: Reported, norms: Norms, phrases: Phrases
+@pytest.mark.parametrize(
+    ("said", "count"),
+    [
+        ("On a réduit le délai de 30 %, en deux mois.", 2),
+        ("Une fois, ça s’est bien passé.", 0),
+    ],
+)
+def test_a_drill_on_results_counts_the_figures_that_were_said(
+    reported: Reported, norms: Norms, phrases: Phrases, said: str, count: int
 ) -> None:
     own = session(purpose="drill", drill="et_alors", of="s-0")
-    mother = take(0, priority="result")
-    judged = reported(criteria={"result": (1.0, 0.9, 1.0)})
-    result = placed(judged, (mother,), norms, phrases, session=own).drill_result
+    turns = (
+        ReportTurn(
+            index=0, speaker="character", name="Marie", start=0, end=1, text="12 ?", words=None
+        ),
+        ReportTurn(index=1, speaker="learner", name="Vous", start=1, end=9, text=said, words=None),
+    )
+    result = placed(reported(turns=turns), (), norms, phrases, session=own).drill_result
     assert result is not None
-    assert (result.measure, result.label, result.reached) == ("result", "Result", True)
-    unjudged = placed(reported(), (mother,), norms, phrases, session=own).drill_result
-    assert unjudged is not None
-    assert unjudged.sentence == phrases.results["not_judged"]
+    assert result.value == count
+    assert result.reached is (count > 0)
+    assert result.certain
+
+
+def test_a_drill_on_reasons_counts_how_they_are_announced(
+    reported: Reported, norms: Norms, phrases: Phrases
+) -> None:
+    own = session(purpose="drill", drill="parce_que_exemple", of="s-0")
+    text = "C’est utile, parce que c’est court. Par exemple, hier. Exemple : parce qu’il le faut."
+    turn = ReportTurn(
+        index=1, speaker="learner", name="Vous", start=1, end=9, text=text, words=None
+    )
+    result = placed(reported(turns=(turn,)), (), norms, phrases, session=own).drill_result
+    assert result is not None
+    assert (result.value, result.reached) == (2, False)
+
+
+def test_a_drill_that_cannot_be_measured_says_why(
+    reported: Reported, norms: Norms, phrases: Phrases
+) -> None:
+    own = session(purpose="drill", drill="point_final", of="s-0")
+    why = phrases.reasons["more_ends"].format(low=3)
+    missing = Measure(id="turn_end_pitch", label="l", value=None, unit="u", reason=why)
+    for measures, said in (((missing,), why), ((), phrases.results["not_measured"])):
+        report = placed(
+            reported().model_copy(update={"measures": measures}), (), norms, phrases, session=own
+        )
+        assert report.drill_result is not None
+        assert report.drill_result.reached is None
+        assert report.feedback.headline == said
 
 
 def test_a_retry_shows_one_measure_before_and_after(
@@ -486,6 +524,10 @@ def test_a_retry_too_short_to_measure_says_so(
     report = placed(reported(purpose="retry"), history, norms, phrases, session=own)
     assert report.comparison is not None
     assert report.comparison.sentence == phrases.comparisons["short"]
+    judged = (take(0, criteria={"resultat": (0.4, 0.1)}, priority="resultat"),)
+    report = placed(reported(purpose="retry"), judged, norms, phrases, session=own)
+    assert report.comparison is not None
+    assert report.comparison.sentence == phrases.reasons["practice"]
 
 
 def test_a_session_restricted_to_a_turn_keeps_what_it_answers() -> None:

@@ -1,45 +1,46 @@
 """Whether a drill reached its target, from its own session and what it started from."""
 
-from math import inf, sqrt
+from collections.abc import Sequence
+from math import hypot, inf
 from typing import Literal
 
 from eloquence.coaching.history import CERTAIN, Figure, Past, past
-from eloquence.coaching.norms import MeasureNorm, Norms, Points
+from eloquence.coaching.judging import figures
+from eloquence.coaching.norms import MeasureNorm, Norms
 from eloquence.coaching.phrases import DrillPhrase, Phrases, Target
 from eloquence.coaching.report import DrillResult, JudgedPart, Report
+from eloquence.coaching.transcript import atoms
 
 
 def drill_result(
-    report: Report,
-    drill: DrillPhrase,
-    mother: Past | None,
-    norms: Norms,
-    phrases: Phrases,
-    *,
-    criterion: str = "",
+    report: Report, drill: DrillPhrase, mother: Past | None, norms: Norms, phrases: Phrases
 ) -> DrillResult:
     """Whether a drill reached its target, from its own report and, for a change, from what the
-    session that it belongs to left. `criterion` is what it was given for, when that is judged."""
+    session that it belongs to left (`mother`)."""
     target = drill.target
-    name = target.measure or target.marks or criterion
-    figure, norm = _aimed(report, target, name, norms, phrases)
+    now = past(report)
+    figure, norm = _aimed(report, now, target, norms, phrases)
     nothing = DrillResult(
-        drill=drill.id, title=drill.title, measure=name, label=norm.label, unit=norm.unit,
-        sentence="",
-    )  # fmt: skip
+        drill=drill.id,
+        title=drill.title,
+        measure=target.measure or target.marks or ("figures" if target.figures else "said"),
+        label=norm.label,
+        unit=norm.unit,
+        percent=norm.percent,
+        sentence=_unmeasured(report, target) or phrases.results["not_measured"],
+    )
     if figure is None:
-        reason = phrases.results["not_judged" if target.judged else "not_measured"]
-        return nothing.model_copy(update={"sentence": reason})
+        return nothing
     least, most, error, before = target.at_least, target.at_most, figure.error, None
     if target.change is not None:
-        known = None if mother is None else mother.figure(name)
-        if known is None or mother is None or mother.by_ear != past(report).by_ear:
+        known = None if mother is None else mother.figure(target.measure)
+        if known is None or mother is None or mother.by_ear != now.by_ear:
             return nothing.model_copy(update={"sentence": phrases.results["no_parent"]})
         before = known.value
         factor = 1 + target.change if target.relative else 1.0
         bound = before * factor if target.relative else before + target.change
         least, most = (bound, None) if target.change > 0 else (None, bound)
-        error = sqrt(figure.error**2 + (factor * known.error) ** 2)
+        error = hypot(figure.error, factor * known.error)
     low, high = figure.value - CERTAIN * error, figure.value + CERTAIN * error
     floor, roof = -inf if least is None else least, inf if most is None else most
     reached = floor <= figure.value <= roof
@@ -47,39 +48,58 @@ def drill_result(
     kind: Literal["reached", "likely", "close", "missed"] = (
         ("reached" if certain else "likely") if reached else "missed" if certain else "close"
     )
-    zone: Points = (None, None, least, most, None, None)
-    value, aim = phrases.quantity(figure.value, norm), phrases.zone(zone, norm)
-    if target.judged and (part := judged_part(report, name)) is not None:
-        value, aim = level_text(part, part.level), level_text(part)
     return nothing.model_copy(
         update={
             "value": round(figure.value, 4),
             "low": round(low, 4),
             "high": round(high, 4),
             "before": before,
-            "at_least": least,
-            "at_most": most,
+            "at_least": None if least is None else round(least, 4),
+            "at_most": None if most is None else round(most, 4),
             "reached": reached,
             "certain": certain,
-            "sentence": phrases.results[kind].format(label=norm.label, value=value, target=aim),
+            "sentence": phrases.results[kind].format(
+                label=norm.label,
+                value=phrases.quantity(figure.value, norm),
+                target=phrases.zone((None, None, least, most, None, None), norm),
+            ),
         }
     )
 
 
 def _aimed(
-    report: Report, target: Target, name: str, norms: Norms, phrases: Phrases
+    report: Report, now: Past, target: Target, norms: Norms, phrases: Phrases
 ) -> tuple[Figure | None, MeasureNorm]:
-    """What a target looks at, and how it is shown."""
+    """What a target looks at, and how it is shown. What is counted has no error."""
+    if target.measure:
+        return now.measures.get(target.measure), norms.measures[target.measure]
     if target.marks:
-        title = phrases.marks[name].name
-        norm = MeasureNorm(label=title[:1].upper() + title[1:], unit="", decimals=0)
-        counted = sum(1 for mark in report.marks if mark.kind == name and not mark.dismissed)
-        heard = report.word_count > 0
-        return (Figure(value=float(counted), error=0.0) if heard else None), norm
-    if target.judged:
-        label = criterion_label(report, name) or name
-        return past(report).criteria.get(name), criterion_norm(label)
-    return past(report).measures.get(name), norms.measures[name]
+        name = phrases.marks[target.marks].name
+        label = name[:1].upper() + name[1:]
+        marks = (mark for mark in report.marks if mark.kind == target.marks)
+        count = sum(not mark.dismissed for mark in marks)
+    else:
+        label = phrases.measures["figures" if target.figures else "said"]
+        words = [
+            atom for turn in report.turns if turn.speaker == "learner" for atom in atoms(turn.text)
+        ]
+        count = len(figures(words)) if target.figures else _occurrences(target.said, words)
+    norm = MeasureNorm(label=label, unit="", decimals=0)
+    return (Figure(value=count, error=0.0) if report.word_count else None), norm
+
+
+def _occurrences(wanted: Sequence[str], words: Sequence[str]) -> int:
+    """How often one of some phrases stands among the words."""
+    found = 0
+    for phrase in map(atoms, wanted):
+        places = range(len(words) - len(phrase) + 1)
+        found += sum(words[at : at + len(phrase)] == phrase for at in places)
+    return found
+
+
+def _unmeasured(report: Report, target: Target) -> str:
+    """Why the measure of a target has no value."""
+    return next((one.reason for one in report.measures if one.id == target.measure), "")
 
 
 def criterion_norm(label: str) -> MeasureNorm:

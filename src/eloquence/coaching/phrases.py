@@ -96,15 +96,16 @@ class MarkPhrase(Model):
 class Target(Model):
     """What a drill wants, to be read off its own session at once.
 
-    What is looked at: a `measure`; how many `marks` of a kind there are; or, with `judged`, the
-    criterion that the drill was given for. What is wanted: `at_least`, `at_most` or both, in the
-    measure's unit (a count for marks, 0..1 for a criterion); or a `change` against the session
-    that the drill belongs to, as a share of its value when `relative`.
+    What is looked at: a `measure`; how many `marks` of a kind there are; how many different
+    `figures` were said; or how often one of the phrases in `said` was. What is wanted: `at_least`,
+    `at_most` or both, in the measure's unit; or a `change` against the session that the drill
+    belongs to, as a share of its value when `relative`.
     """
 
     measure: str = ""
     marks: str = ""
-    judged: bool = False
+    figures: bool = False
+    said: tuple[str, ...] = ()
     at_least: float | None = None
     at_most: float | None = None
     change: float | None = None
@@ -112,8 +113,8 @@ class Target(Model):
 
     @model_validator(mode="after")
     def _of_one_thing(self) -> "Target":
-        if sum(map(bool, (self.measure, self.marks, self.judged))) != 1:
-            raise ValueError("a target looks at one of: measure, marks, judged")
+        if sum(map(bool, (self.measure, self.marks, self.figures, self.said))) != 1:
+            raise ValueError("a target looks at one of: measure, marks, figures, said")
         bounds = self.at_least is not None or self.at_most is not None
         if bounds == (self.change is not None):
             raise ValueError("a target has at_least or at_most, or else a change")

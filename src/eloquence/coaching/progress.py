@@ -394,7 +394,9 @@ def _retried(
         label=criterion_label(report, focus),
     )
     if not comparison.changes and mother.by_ear == now.by_ear:
-        comparison = comparison.model_copy(update={"sentence": phrases.comparisons["short"]})
+        measured = focus in norms.measures
+        why = phrases.comparisons["short"] if measured else phrases.reasons["practice"]
+        comparison = comparison.model_copy(update={"sentence": why})
     told = Feedback(headline=comparison.sentence, strengths=report.feedback.strengths[:1])
     return _telling(report.model_copy(update={"comparison": comparison}), told)
 
@@ -405,8 +407,7 @@ def _drilled(
     drill = phrases.drill(drill_id)
     if drill is None:
         return report
-    about = "" if mother is None else mother.priority
-    result = drill_result(report, drill, mother, norms, phrases, criterion=about)
+    result = drill_result(report, drill, mother, norms, phrases)
     told = Feedback(headline=result.sentence)
     return _telling(report.model_copy(update={"drill_result": result}), told)
 
