@@ -46,6 +46,7 @@ Content = TypeVar("Content", bound=BaseModel)
 Assess = Callable[..., Report]
 
 
+@cache
 def content(kind: type[Content], language: str, name: str) -> Content:
     """One of the shipped files, as its type."""
     file = Path(eloquence.__file__).parent / "content" / language / f"{name}.yaml"

@@ -198,6 +198,7 @@ def _heard(
             fillers=lexicon.filled_pauses,
             with_punctuation=punctuated,
             speech=sound.speech if sound else None,
+            nuclei=sound.nuclei if sound else None,
         )
         onsets = [onset for word in words for onset in _onsets(word, norms.language)]
     elif sound is not None:

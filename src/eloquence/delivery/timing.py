@@ -26,6 +26,7 @@ LONG_ANYWHERE = 2.0
 SYLLABLES_PER_NUCLEUS: Mapping[Language, float] = {"fr": 1.05, "en": 1.08}
 """What a syllable nucleus found in the sound stands for: measured on read speech of known text."""
 
+_EDGE = 0.05  # s of a gap in which a syllable may be that of the word beside it
 _SENTENCE_END = ".!?…"
 _PUNCTUATION = ".,;:!?…"
 
@@ -80,6 +81,7 @@ def silences(
     fillers: Collection[str],
     with_punctuation: bool,
     speech: Sequence[Interval] | None = None,
+    nuclei: Sequence[float] | None = None,
 ) -> list[Silence]:
     """The silent pauses between the words of one turn, each with where it falls.
 
@@ -87,14 +89,19 @@ def silences(
     follows, or when a filler stands there; otherwise it is *mid-phrase* (Kahng 2018 shows that
     only these hurt). Without punctuation that can be said only of a pause after a word that
     cannot end a phrase; the other ones are *unknown*. A gap that the sound shows to be mostly
-    speech is a word that was not understood, and no pause.
+    speech, with one of its `nuclei` inside, is a word that was not understood, and no pause:
+    sound without a syllable may be what the room made of the word before.
     """
     found = []
     for index in range(len(words) - 1):
         start, end = words[index].end, words[index + 1].start
         if end - start < SHORTEST_PAUSE - 1e-9:
             continue
-        if speech is not None and overlap((start, end), speech) > 0.5 * (end - start):
+        if (
+            speech is not None
+            and overlap((start, end), speech) > 0.5 * (end - start)
+            and (nuclei is None or any(start + _EDGE <= at <= end - _EDGE for at in nuclei))
+        ):
             continue
         before, after = plain(words[index].text), plain(words[index + 1].text)
         kind: PauseKind
