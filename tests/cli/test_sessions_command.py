@@ -82,6 +82,18 @@ def test_the_list_is_a_table_newest_first(run: Run, kept: Path) -> None:
     assert "[bold]" in lines[1]
 
 
+def test_the_list_tells_drills_from_exercises(run: Run) -> None:
+    settings = load()
+    drill = session(3).model_copy(update={"purpose": "drill", "of": "s1", "drill": "full_stop"})
+
+    async def keep() -> None:
+        async with open_store(settings.database, settings.recordings) as store:
+            await store.open(drill)
+
+    asyncio.run(keep())
+    assert "Conversation libre [bold] (drill)" in run("sessions", "list").out
+
+
 def test_the_list_is_json_for_programs(run: Run, kept: Path) -> None:
     ran = run("sessions", "list", "--json", "--limit", "1")
     (only,) = json.loads(ran.out)

@@ -8,7 +8,7 @@ import typer
 from eloquence.cli._shown import print_json, print_table
 
 if TYPE_CHECKING:
-    from eloquence.coaching.session import StoredSession
+    from eloquence.coaching.session import Session, StoredSession
     from eloquence.storage.export import Kind
 
 app = typer.Typer(
@@ -46,7 +46,7 @@ def list_sessions(
                 (
                     stored.session.id,
                     _when(stored.session.started_at),
-                    stored.session.title or stored.session.exercise,
+                    _what(stored.session),
                     stored.session.language,
                     "" if stored.end is None else _length(stored.end.duration),
                     _ending(stored),
@@ -179,6 +179,11 @@ def _summary(stored: "StoredSession") -> dict[str, object]:
         "end": None if stored.end is None else stored.end.model_dump(),
         "audio": list(stored.audio),
     }
+
+
+def _what(session: "Session") -> str:
+    title = session.title or session.exercise
+    return title if session.purpose == "exercise" else f"{title} ({session.purpose})"
 
 
 def _ending(stored: "StoredSession") -> str:
