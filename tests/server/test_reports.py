@@ -160,12 +160,17 @@ def test_two_takes_are_compared_and_the_progress_is_told(served: Served) -> None
 
 
 def test_the_goal_of_the_next_session_is_told_before_it(served: Served) -> None:
-    path = "/api/v1/goal?language=fr&exercise=conversation_libre_marie"
-    told = Goal.model_validate_json(served.get(path).content)
-    assert told.measure
-    assert told.plan
-    assert served.get(path.replace("fr", "en", 1)).json() is None
-    assert served.get("/api/v1/goal?exercise=nothing").status_code == 404
+    path = "/api/v1/goals?language=fr&exercise=conversation_libre_marie"
+    told = served.get(path).json()
+    proposal = Goal.model_validate(told["proposal"])
+    assert proposal.plan
+    choices = [Goal.model_validate(one) for one in told["choices"]]
+    assert proposal.measure in {one.measure for one in choices}
+    assert all(one.label and one.plan for one in choices)
+    first = served.get(path.replace("fr", "en", 1)).json()
+    assert first["proposal"] is None
+    assert len(first["choices"]) > 2
+    assert served.get("/api/v1/goals?exercise=nothing").status_code == 404
 
 
 def test_what_cannot_be_judged_says_what_to_do(served: Served) -> None:

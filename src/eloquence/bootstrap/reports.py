@@ -174,6 +174,17 @@ class Reports:
         phrases = await asyncio.to_thread(self._library.phrases, language)
         return progress(history, norms, phrases, setting=setting)
 
+    async def goals(self, exercise: str, language: Language, *, by_ear: bool) -> tuple[Goal, ...]:
+        """All that one may choose to work on in an exercise. Raises ContentError (no such
+        exercise)."""
+
+        def known() -> tuple[Goal, ...]:
+            one = self._library.exercise(exercise, language)
+            norms = norms_for(self._library.norms(language), one)
+            return schedule.goals(one, norms, self._library.phrases(language), by_ear=by_ear)
+
+        return await asyncio.to_thread(known)
+
     async def proposal(self, exercise: str, language: Language) -> Goal | None:
         """What to work on in the next session of an exercise: what the last one proposed, or else
         the last session of any exercise; in the learner's own words where they wrote some. Raises

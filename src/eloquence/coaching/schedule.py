@@ -1,6 +1,7 @@
 """What comes next: the goal of the next session, and when to come back."""
 
 from eloquence.coaching.drills import judged_part, level_text
+from eloquence.coaching.exercise import Exercise
 from eloquence.coaching.history import (
     CHECK_DAYS,
     DAY,
@@ -45,6 +46,22 @@ def appointment(
         days=days,
         sentence=wording.format(days=phrases.target["between"].format(low=first, high=last)),
     )
+
+
+def goals(exercise: Exercise, norms: Norms, phrases: Phrases, *, by_ear: bool) -> tuple[Goal, ...]:
+    """All that one may choose to work on in an exercise: the measures of its own dimensions, the
+    weightiest first. `norms` are those of the exercise; by ear only what needs no words."""
+    weights: dict[str, float] = {}
+    for name in exercise.criteria.dimensions:
+        for measure, weight in norms.dimensions[name].parts.items():
+            weights[measure] = weights.get(measure, 0.0) + weight
+    found = []
+    for measure in sorted(weights, key=lambda one: (-weights[one], one)):
+        norm, plans = norms.measures[measure], phrases.plans.get(measure, {})
+        if plans and not (by_ear and norm.by_ear is None):
+            plan = plans.get("high") or next(iter(plans.values()))
+            found.append(Goal(measure=measure, label=norm.label, plan=plan))
+    return tuple(found)
 
 
 def goal_outcome(report: Report, goal_measure: str, norms: Norms, phrases: Phrases) -> Goal:

@@ -213,10 +213,16 @@ async def progress(
     return _json(await reports.progress(language, exercise=exercise, setting=setting))
 
 
-@router.get("/goal")
-async def goal(request: Request, exercise: str, language: Language = "fr") -> Response:
-    """What to work on in the next session of an exercise (`Goal`); null when there is nothing."""
-    return _json(await _eloquence(request).reports.proposal(exercise, language))
+@router.get("/goals")
+async def goals(request: Request, exercise: str, language: Language = "fr") -> dict[str, Any]:
+    """What one may work on in an exercise: the `proposal` (`Goal`, or null) and all `choices`."""
+    eloquence = _eloquence(request)
+    by_ear = choices(eloquence.settings, language)["stt"].provider.name == BY_EAR
+    known = await eloquence.reports.goals(exercise, language, by_ear=by_ear)
+    proposed = await eloquence.reports.proposal(exercise, language)
+    if proposed is not None and all(one.measure != proposed.measure for one in known):
+        known = (proposed, *known)
+    return {"proposal": proposed, "choices": known}
 
 
 @router.get("/sessions/{session_id}/audio/{name}")
