@@ -60,7 +60,7 @@ class Hello(Message):
     goal: str = Field("", max_length=64)
     """The measure that the learner works on."""
     of: str = Field("", max_length=64)
-    """The session that a drill or a retry belongs to."""
+    """The session that a drill or a retry belongs to, whose exercise, scene and language it has."""
     drill: str = Field("", max_length=64)
     """The drill to do instead of the exercise; needs `of`."""
     retry: int | None = Field(None, ge=0)

@@ -41,6 +41,17 @@ def test_a_recording_talks_with_marie_and_leaves_her_voice_and_a_report(
     assert "stt: none" in done.stderr
 
 
+def test_a_second_try_of_no_session_is_refused_with_a_mend(shared_data: Path) -> None:
+    recording = shared_data / "fixtures-fr" / "lamartine.wav"
+    done = talked("--retry", "3", "--exercise", "conversation_libre_marie", "--input", recording)
+    assert done.returncode != 0
+    assert "earlier session" in done.stderr
+    assert "Traceback" not in done.stderr
+    nothing = talked()
+    assert nothing.returncode != 0
+    assert "--exercise" in nothing.stderr
+
+
 def test_a_wrong_exercise_is_named_with_the_nearest_and_its_own_exit_status(
     shared_data: Path,
 ) -> None:

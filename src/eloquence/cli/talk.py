@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def talk(
-    exercise: str = typer.Option(..., "--exercise", help="Id of the exercise."),
+    exercise: str = typer.Option("", "--exercise", help="Id of the exercise."),
     scenario: str = typer.Option(None, help="Id of a scene of the exercise."),
     language: str = typer.Option("fr", help="fr or en."),
     input_: Path = typer.Option(
@@ -25,6 +25,16 @@ def talk(
     report: Path = typer.Option(None, "--report", help="Folder for report.json and report.html."),
     patience: float = typer.Option(None, help="Seconds of silence that end an unfinished turn."),
     keep_audio: bool = typer.Option(False, "--keep-audio", help="Keep the sound on this machine."),
+    warm_up: bool = typer.Option(False, "--warm-up", help="Begin with an unscored easy question."),
+    exam: bool = typer.Option(False, "--exam", help="No hints and no encouragement."),
+    goal: str = typer.Option("", "--goal", help="The measure to work on, e.g. filled_pauses."),
+    hints: bool = typer.Option(True, "--hints/--no-hints", help="Show a hint when blocked."),
+    profile: str = typer.Option(
+        "native", help="Whose norms: native, learner, speech_difference or child."
+    ),
+    of: str = typer.Option("", "--of", help="The session of a drill or a second try."),
+    drill: str = typer.Option("", "--drill", help="Id of a drill, of the session --of."),
+    retry: int = typer.Option(None, "--retry", help="Turn of the session --of to try again."),
 ) -> None:
     """Talk with a character here: with the microphone, or with a recording as the microphone."""
     import asyncio
@@ -36,6 +46,11 @@ def talk(
     from eloquence.observability import logs
     from eloquence.protocol import Hello
 
+    if not (exercise or of):
+        raise ConfigurationError(
+            "Say what to practise: --exercise, or --of with --drill or --retry.",
+            mend="`eloquence exercises list` shows the exercises.",
+        )
     try:
         hello = Hello(
             exercise=exercise,
@@ -43,6 +58,14 @@ def talk(
             language=language,
             patience=patience,
             keep_audio=keep_audio,
+            warm_up=warm_up,
+            exam=exam,
+            goal=goal,
+            hints=hints,
+            profile=profile,
+            of=of,
+            drill=drill,
+            retry=retry,
         )
     except ValidationError as error:
         wrong = error.errors()[0]
@@ -94,6 +117,7 @@ async def _talk(
             place.write(output)
             typer.echo(f"Wrote {output}", err=True)
         if report is not None:
+            await eloquence.reports.judged(ended.session)
             made = await eloquence.reports.report(ended.session)
             write_report(made, report)
             typer.echo(f"Wrote {report / 'report.json'} and {report / 'report.html'}", err=True)
@@ -130,8 +154,10 @@ def _show(message: "ServerMessage") -> None:
     from eloquence import protocol
 
     match message:
-        case protocol.Ready(character=name, title=title, stages=stages):
+        case protocol.Ready(character=name, title=title, stages=stages, task=task):
             typer.echo(f"{title}, {name}", err=True)
+            if task:
+                typer.echo(task, err=True)
             for stage, status in stages.items():
                 outside = f" → {status.leaves_machine}" if status.leaves_machine else ""
                 typer.echo(f"  {stage}: {status.provider}{outside} — {status.detail}", err=True)
@@ -140,6 +166,14 @@ def _show(message: "ServerMessage") -> None:
             typer.echo(f"{mark} {text}{' —' if cut else ''}")
         case protocol.Notice(message=told):
             typer.echo(told, err=True)
+        case protocol.PhaseChanged(phase="exercise"):
+            typer.echo("— the warm-up is over —", err=True)
+        case protocol.LevelChanged(level=level, highest=highest):
+            typer.echo(f"— level {level} of {highest} —", err=True)
+        case protocol.Hint(text=text):
+            typer.echo(f"→ {text}", err=True)
+        case protocol.Mark(text=word, count=count):
+            typer.echo(f"\a! {word} ({count})", err=True)
         case _:
             pass
 
