@@ -327,6 +327,42 @@ def test_a_report_is_placed_beside_the_last_take_of_the_same_exercise(
     assert report.appointment is not None
 
 
+def test_a_take_too_short_to_be_scored_is_compared_with_nothing(
+    take: Take, reported: Reported, norms: Norms, phrases: Phrases
+) -> None:
+    history = (take(9, {PAUSES: (7.0, 0.8)}), take(5, {PAUSES: (6.1, 4.0)}, seconds=9.0))
+    full, short = (
+        placed(
+            reported({PAUSES: (3.2, 0.8)}, speech_seconds=seconds),
+            history,
+            norms,
+            phrases,
+            session=session(),
+        )
+        for seconds in (60.0, 9.0)
+    )
+    assert full.comparison is not None
+    assert full.comparison.session == "s-9"
+    assert short.comparison is None
+
+
+def test_a_child_who_has_no_bands_sees_changes_without_good_or_bad(
+    take: Take, norms: Norms, phrases: Phrases
+) -> None:
+    bare = {name: norm.model_copy(update={"bands": {}}) for name, norm in norms.measures.items()}
+    own = norms.model_copy(update={"measures": bare})
+    before, after = take(2, {"speech_rate": (3.0, 0.1)}), take(0, {"speech_rate": (4.5, 0.1)})
+    (change,) = compared(before, after, own, "conversation", phrases).changes
+    assert change.verdict == "changed"
+
+
+def test_a_goal_that_is_no_measure_is_not_told(
+    reported: Reported, norms: Norms, phrases: Phrases
+) -> None:
+    given = session(goal="no_such_thing")
+    assert placed(reported(), (), norms, phrases, session=given).goal is None
+
+
 def test_a_goal_is_told_and_the_next_one_proposed(
     reported: Reported, norms: Norms, phrases: Phrases
 ) -> None:

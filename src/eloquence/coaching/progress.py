@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from eloquence.coaching.character import Language, Model
-from eloquence.coaching.drills import criterion_label, criterion_norm, drill_result
+from eloquence.coaching.drills import criterion_label, criterion_norm, drill_result, judged_part
 from eloquence.coaching.exercise import Register
 from eloquence.coaching.history import (
     CERTAIN,
@@ -196,7 +196,8 @@ def placed(
         advised = next((one for one in history if one.session == session.of), mother)
         focus = "" if advised is None else advised.priority
         return _retried(report, mother, focus, norms, phrases)
-    goal = goal_outcome(report, session.goal, norms, phrases) if session.goal else None
+    known = session.goal in norms.measures or judged_part(report, session.goal) is not None
+    goal = goal_outcome(report, session.goal, norms, phrases) if known else None
     report = report.model_copy(update={"goal": goal})
     now = past(report)
     before = next(
@@ -206,12 +207,13 @@ def placed(
             if one.exercise == report.exercise
             and one.purpose == "exercise"
             and one.setting == report.setting
+            and one.seconds >= norms.least_seconds
             and one.measures
         ),
         None,
     )
     comparison = None
-    if before is not None and now.measures:
+    if before is not None and now.measures and now.seconds >= norms.least_seconds:
         focus = session.goal or before.priority
         comparison = compared(
             before,
@@ -245,13 +247,12 @@ def restricted(stored: StoredSession, index: int) -> StoredSession:
 def _names(
     before: Past, after: Past, norms: Norms, register: Register, focus: str
 ) -> Iterator[str]:
-    """What both takes have, the focus first."""
+    """What both takes have, the focus first; a child's, who has no bands, as it is."""
     if focus and before.figure(focus) and after.figure(focus):
         yield focus
-    for name, norm in norms.measures.items():
-        common = name in before.measures and name in after.measures
-        if common and name != focus and register in norm.bands:
-            yield name
+    common = [name for name in norms.measures if name in before.measures and name in after.measures]
+    banded = [name for name in common if register in norms.measures[name].bands]
+    yield from (name for name in banded or common if name != focus)
 
 
 def _change(
