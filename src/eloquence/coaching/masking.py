@@ -56,10 +56,10 @@ def _span(words: Sequence[str]) -> Span | None:
         hits = _run_on(plain)
     if not hits:
         return None
-    if len(words) <= SHORT:
-        return 0, len(words)
-    # The plain text has nearly as many words as were said: shares of it are near enough.
+    # The plain text has nearly as many words as were said, unless some were spelled.
     scale = len(words) / (plain.count(" ") + 1)
+    if len(words) <= SHORT or not 0.7 < scale < 1.3:
+        return 0, len(words)
     first = min(plain.count(" ", 0, start) for start, _ in hits)
     last = max(plain.count(" ", 0, end) + 1 for _, end in hits)
     return max(0, int(first * scale) - _BEFORE), min(len(words), round(last * scale) + _AFTER)
@@ -101,14 +101,16 @@ def _plain(words: Sequence[str]) -> str:
     text = "".join(char for char in text if unicodedata.category(char) != "Cf")
     text = re.sub(r"[’ʼ`´](?=\w)", "'", text)
     text = re.sub(r"(?<=\w)-(?=\w)", " ", text)
-    text = re.sub(r"\b(?:[^\W\d_][ ,.\-]+){4,}[^\W\d_]\b", _spelled, text)
+    text = re.sub(r"\b(?:[^\W\d_][ ,.\-]+){4,}[^\W\d_]\b(?!')", _spelled, text)
     text = re.sub(r"[.!?…;:,]+", " , ", text)
     text = re.sub(r"[«»“”()\"]", " ", text)
     return re.sub(r"(?: ,)+ ?$", "", re.sub(r"\s+", " ", text).strip())
 
 
 def _spelled(match: re.Match[str]) -> str:
-    return re.sub(r"[ ,.\-]", "", match.group()) + " "
+    """Letters as a word. A last "i" or "a" may be the next word: it stands apart."""
+    word = re.sub(r"[ ,.\-]", "", match.group())
+    return f"{word[:-1]} {word[-1]} " if word[-1] in "ia" else f"{word} "
 
 
 def _spans(words: re.Pattern[str], plain: str) -> list[Span]:
@@ -336,5 +338,8 @@ _RULES = (
     ),
     re.compile(r"\bend of (?:the )?(?:transcript|transcription|data|input|text)\b"),
     re.compile(r"[{}<>`|\\\[\]=#]|\baccolades? (?:ouvrante|fermante)\b|\b(?:open|close) braces?\b"),
-    re.compile(r"\bne cite[sz]? rien\b|\bquote nothing\b"),
+    re.compile(
+        r"\bne cite[sz]? rien\b|\bquote nothing\b|\bstop (?:evaluating|grading|marking)\b"
+        r"|\barrête[sz]? (?:d'évaluer|de noter)\b"
+    ),
 )

@@ -102,7 +102,7 @@ def quoted(text: str, spoken: Sequence[Sentence], number: int | None = None) -> 
     apostrophes and spaces; in sentence `number` first. None when nobody may quote them: they were
     not said, are masked, or are too few."""
     wanted = atoms(text)
-    if len(wanted) < LEAST_QUOTE:
+    if len(text.split()) < LEAST_QUOTE or len(wanted) < LEAST_QUOTE:
         return None
     own = [one for one in spoken if one.speaker == "learner"]
     turns = list(dict.fromkeys(one.turn for one in own))
