@@ -185,7 +185,6 @@ def test_content_that_was_not_judged_is_said_and_its_hints_are_named_as_such(
 ) -> None:
     server.reports["ear"] = json.loads((HERE / "report-by-ear.json").read_text(encoding="utf-8"))
     page.goto("#/report/ear")
-    expect(page.get_by_test_id("not-judged")).to_contain_text("Le contenu n’a pas été apprécié.")
     expect(page.get_by_test_id("not-judged")).to_contain_text("Aucun modèle de langage")
     expect(page.get_by_test_id("hints")).to_contain_text("pas repéré")
     expect(page.get_by_test_id("score-structure")).to_contain_text("Non évalué")

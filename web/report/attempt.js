@@ -46,6 +46,7 @@ function drilled(result, { tongue }) {
     "div",
     { class: "before-after", "data-testid": "before-after" },
     h("h2", {}, result.label),
+    value === null && h("p", {}, tongue.t("attempt.unmeasured")),
     value !== null && h(
       "p",
       { class: "figures-pair" },

@@ -50,7 +50,7 @@ export function changeTable(changes, tongue) {
       ]),
     ),
     h("p", { class: "quiet-note" }, tongue.t("compare.help")),
-    h("ul", { class: "change-words" }, ...changes.map((change) => h("li", {}, change.sentence))),
+    h("ul", { class: "change-words" }, ...changes.filter((one) => one.verdict !== "same").map((one) => h("li", {}, one.sentence))),
   );
 }
 

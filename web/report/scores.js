@@ -14,8 +14,10 @@ import { jump } from "./playhead.js";
 
 const STATES = { pass: "✓", near: "≈", not_yet: "→", not_scored: "–" };
 
-/** Whether any of it was, or would be, judged on the text. @param {DimensionScore} dimension */
-const read = (dimension) => dimension.judged !== null || dimension.criteria.some((one) => !one.measured);
+/** Whether it belongs to what is judged: some of it was, or nothing else could tell.
+ * @param {DimensionScore} dimension */
+const read = ({ judged, measured, criteria }) =>
+  judged !== null || (measured === null && criteria.some((one) => !one.measured));
 
 /** A score between its limits, with the pass mark.
  * @param {{score: number | null, low: number | null, high: number | null}} range @param {number} mark
@@ -172,7 +174,7 @@ function momentItem(moment, report, { head, tongue }) {
  * @param {DimensionScore} dimension @param {Page} page */
 function reasons(dimension, page) {
   const { tongue } = page;
-  const both = read(dimension) && dimension.parts.length > 0;
+  const both = dimension.criteria.some((one) => !one.measured) && dimension.parts.length > 0;
   /** @param {"measured" | "judged"} family @param {number | null} score @param {number} share */
   const title = (family, score, share) =>
     h("h4", { class: `part-title ${family}` }, score === null
@@ -268,7 +270,7 @@ function judge({ content }, page) {
     return h(
       "div",
       { class: "not-judged", "data-testid": "not-judged" },
-      h("p", {}, [tongue.t("judged.none"), content.reason].filter(Boolean).join(" ")),
+      h("p", {}, content.reason || tongue.t("judged.none")),
       actions?.judge && asking(actions.judge, page),
     );
   }

@@ -42,10 +42,7 @@ export async function progress() {
       h("p", { role: "status", "data-testid": "progress-sentence" }, now.takes > 0 ? now.sentence : t("progress.empty")),
       ...(now.takes > 0
         ? [
-            h("p", { class: "muted", "data-testid": "progress-size" }, [
-              t("progress.size", { n: number(now.takes), minutes: number(now.seconds / 60, { maximumFractionDigits: 1 }) }),
-              now.by_ear ? t("progress.ear") : "", ...now.notes,
-            ].filter(Boolean).join(". ")),
+            ...[now.by_ear ? t("progress.ear") : "", ...now.notes].filter(Boolean).map((one) => h("p", { class: "muted" }, one)),
             legend(),
           ]
         : [h("p", {}, h("a", { class: "button primary", href: "#/" }, t("history.start")))]),
@@ -99,7 +96,6 @@ function card(trend, tongue) {
       {},
       h("h3", {}, trend.label, h("span", { class: `verdict-word ${trend.verdict}` }, verdict)),
       h("p", {}, trend.sentence),
-      h("p", { class: "muted" }, t("progress.from_to", { first: tongue.quantity(trend.baseline.value, trend), last: tongue.quantity(trend.latest.value, trend) })),
     ),
     picture(trend, tongue),
     table,
@@ -112,7 +108,8 @@ function picture(trend, tongue) {
   const { points, baseline, band } = trend;
   const reach = points.flatMap(({ value, error }) => [value - CERTAIN * error, value + CERTAIN * error]);
   const known = [...reach, ...band.filter((one) => one !== null)];
-  const least = Math.max(Math.min(...known), Math.min(...known) < 0 ? -Infinity : 0);
+  // What cannot be negative is not drawn below zero.
+  const least = Math.max(Math.min(...known), points.every(({ value }) => value >= 0) ? 0 : -Infinity);
   const most = Math.max(...known);
   const margin = (most - least) * 0.08 || 1;
   /** @param {number} value */

@@ -191,6 +191,7 @@ export const EN = {
   "attempt.nothing": "There was not enough speech to measure a change. Once more?",
   "attempt.takes": "Both takes",
   "attempt.silent": "The sound of this take was not kept.",
+  "attempt.unmeasured": "This could not be measured in this take.",
   "attempt.now": "This time",
   "attempt.interval": "The true value lies between {low} and {high}, four times out of five.",
   "attempt.aim": "To reach: {aim}.",

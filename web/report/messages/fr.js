@@ -190,6 +190,7 @@ export const FR = {
   "attempt.nothing": "Il n’y a pas eu assez de parole pour mesurer un changement. Encore une fois ?",
   "attempt.takes": "Les deux prises",
   "attempt.silent": "Le son de cette prise n’a pas été gardé.",
+  "attempt.unmeasured": "Ceci n’a pas pu être mesuré sur cette prise.",
   "attempt.now": "Cette fois",
   "attempt.interval": "La vraie valeur est entre {low} et {high}, quatre fois sur cinq.",
   "attempt.aim": "À atteindre : {aim}.",
