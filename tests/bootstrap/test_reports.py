@@ -14,7 +14,7 @@ from eloquence.coaching.session import Annotations
 from eloquence.config import load
 from eloquence.errors import ContentError, MarkNotFoundError, SessionNotFoundError
 
-CALM = 0.4
+CALM = 0.2
 """Seconds of a pause that is none to speak of."""
 
 
