@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from eloquence.delivery import pitch, timing
+from eloquence.delivery import pitch, spectrum, timing
 from eloquence.delivery import sound as sound_module
 from eloquence.delivery.sound import HOP, Sound, measure
 
@@ -210,7 +210,8 @@ def test_a_start_moves_every_time() -> None:
 def test_a_long_sound_measures_what_its_whole_would(monkeypatch: pytest.MonkeyPatch) -> None:
     wave = np.concatenate([talk(seed) * np.float32(1 + seed / 5) for seed in range(4)])
     blocks = measure(wave, RATE)
-    monkeypatch.setattr(sound_module, "_BLOCK", 10**6)
+    monkeypatch.setattr(sound_module, "BLOCK", 10**6)
+    monkeypatch.setattr(spectrum, "BLOCK", 10**6)
     whole = measure(wave, RATE)
     assert blocks.model_copy(update={"pitch": ()}) == whole.model_copy(update={"pitch": ()})
     assert [hertz is None for hertz in blocks.pitch] == [hertz is None for hertz in whole.pitch]

@@ -6,7 +6,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from eloquence.delivery.sound import FLOOR, HOP, Sound
+from eloquence.delivery.sound import HOP, Sound
+from eloquence.delivery.spectrum import FLOOR
 from eloquence.delivery.timing import Interval, overlap
 from eloquence.delivery.words import Word
 

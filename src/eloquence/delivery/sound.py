@@ -1,19 +1,28 @@
 """What is measured on the samples of one stretch of speech, small enough to be stored with it."""
 
-from collections.abc import Iterator
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from eloquence.delivery import fillers
+from eloquence.delivery.spectrum import (
+    BLOCK,
+    FLOOR,
+    RATE,
+    STEP,
+    finite,
+    levels,
+    peak_levels,
+    timbre,
+)
+from eloquence.delivery.spectrum import Samples as Samples
+from eloquence.delivery.spectrum import as_float as as_float
 
 if TYPE_CHECKING:
     from swift_f0.core import SwiftF0
-
-Samples = NDArray[np.float32] | NDArray[np.int16]
 
 HOP = 0.016
 """Seconds between two frames of `pitch` and `intensity`."""
@@ -21,18 +30,6 @@ HOP = 0.016
 SHORTEST_PAUSE = 0.25
 """Seconds: a shorter silence is part of the speech around it (de Jong & Bosker 2013)."""
 
-FLOOR = -100.0
-"""Decibels relative to full scale: what digital silence measures."""
-
-_RATE = 16_000
-_STEP = 256
-_WINDOW = 512
-_BLOCK = 256  # frames: 4 s at a time, so that the pitch model and the spectra take few megabytes
-_FULL_BAND = slice(2, None)  # from 62 Hz: no offset, no rumble
-_SPEECH_BAND = slice(4, 193)  # 125 Hz to 6 kHz: no mains hum, no hiss
-_SONORITY_BAND = slice(13, 90)  # 400 Hz to 2.8 kHz: what vowels are loud in
-_TELEPHONE = (200.0, 3400.0)  # Hz: the range in which timbre is compared, on any line
-_MEL_BANDS = 18
 _WIDEST = (60.0, 600.0)  # Hz, any speaking voice
 _SHORTEST_SOUND = 0.1  # s, a shorter sound is a click (de Jong & Wempe 2009)
 _RANGE = 25.0  # dB below the loudest percentile that still is speech (de Jong & Wempe 2009)
@@ -85,7 +82,7 @@ def measure(samples: Samples, sample_rate: int, *, start: float = 0.0) -> Sound:
     """
     duration = len(samples) / sample_rate
     wave = _at_working_rate(samples, sample_rate)
-    full, band, sonority, spectrum = _levels(wave)
+    full, band, sonority, spectrum = levels(wave)
     pitch = np.full(len(full), np.nan)
     speech: list[tuple[int, int]] = []
     nuclei: list[int] = []
@@ -107,8 +104,8 @@ def measure(samples: Samples, sample_rate: int, *, start: float = 0.0) -> Sound:
         pitch = _in_own_range(np.where(inside, pitch, np.nan), wave, gain)
         sonority = sonority - np.quantile(sonority[inside], 0.9) if inside.any() else sonority
         nuclei = _nuclei(sonority, voiced=voiced, inside=inside)
-        peaks = _peaks(nuclei, full, spectrum, inside & ~np.isnan(pitch))
-        hesitations = fillers.hesitations(pitch, full, _timbre(spectrum), HOP)
+        peaks = peak_levels(nuclei, full, spectrum, inside & ~np.isnan(pitch))
+        hesitations = fillers.hesitations(pitch, full, timbre(spectrum), HOP)
     return Sound(
         start=start,
         duration=round(duration, 6),
@@ -129,15 +126,8 @@ def measure(samples: Samples, sample_rate: int, *, start: float = 0.0) -> Sound:
     )
 
 
-def as_float(samples: Samples) -> NDArray[np.float32]:
-    """The samples as float32 in -1..1; int16 is divided by 32768."""
-    if samples.dtype == np.int16:
-        return samples.astype(np.float32) / np.float32(32768)
-    return samples.astype(np.float32, copy=False)
-
-
 def _clipping(samples: Samples) -> float:
-    size = _BLOCK * _STEP
+    size = BLOCK * STEP
     full = sum(
         int(np.count_nonzero(np.abs(as_float(samples[first : first + size])) >= 0.999))
         for first in range(0, len(samples), size)
@@ -146,120 +136,12 @@ def _clipping(samples: Samples) -> float:
 
 
 def _at_working_rate(samples: Samples, sample_rate: int) -> Samples:
-    if sample_rate == _RATE or not len(samples):
+    if sample_rate == RATE or not len(samples):
         return samples
     import soxr
 
-    resampled: NDArray[np.float32] = soxr.resample(_finite(samples), sample_rate, _RATE)
+    resampled: NDArray[np.float32] = soxr.resample(finite(samples), sample_rate, RATE)
     return resampled
-
-
-def _finite(samples: Samples) -> NDArray[np.float32]:
-    wave = as_float(samples)
-    finite = np.isfinite(wave)
-    return wave if finite.all() else np.where(finite, wave, np.float32(0))
-
-
-class _Levels(NamedTuple):
-    """What the power spectra of all frames are boiled down to."""
-
-    full: NDArray[np.float64]
-    """Level in dB per frame."""
-    band: NDArray[np.float64]
-    """Level in dB of the band of speech."""
-    sonority: NDArray[np.float64]
-    """Level in dB of the band that vowels are loud in."""
-    spectrum: NDArray[np.float32]
-    """Natural logarithm of the power in each of 18 bands of a telephone's range, a row a frame."""
-
-
-def _levels(wave: Samples) -> _Levels:
-    """Frame `i` is a Hann window of 32 ms centred on sample `i * 256`: mean square of the signal
-    under the window, by Parseval, so that bands can be left out."""
-    window = np.hanning(_WINDOW + 1)[:-1].astype(np.float32)
-    scale = 2 / (_WINDOW * float(np.square(window).sum()))
-    bands = (_FULL_BAND, _SPEECH_BAND, _SONORITY_BAND)
-    powers: list[list[NDArray[np.float32]]] = [[np.zeros(0, np.float32)] for _ in bands]
-    spectrum = [np.zeros((0, _MEL_BANDS), np.float32)]
-    for block in _frames(wave):
-        power = np.square(np.abs(np.fft.rfft(block * window, axis=1)))
-        for found, band in zip(powers, bands, strict=True):
-            found.append(power[:, band].sum(axis=1))
-        spectrum.append(np.log(np.maximum(power @ _mel_bank(), 1e-12)))
-    least = 10 ** (FLOOR / 10)
-    levels = [
-        10 * np.log10(np.maximum(np.concatenate(found).astype(np.float64) * scale, least))
-        for found in powers
-    ]
-    return _Levels(levels[0], levels[1], levels[2], np.concatenate(spectrum))
-
-
-@cache
-def _mel_bank() -> NDArray[np.float32]:
-    """Weights of each frequency of a spectrum in each triangular band."""
-    mel, edges = (
-        _mel(hertz) for hertz in (np.arange(_WINDOW // 2 + 1) * _RATE / _WINDOW, _mel_edges())
-    )
-    rising = (mel[:, None] - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    falling = (edges[2:] - mel[:, None]) / (edges[2:] - edges[1:-1])
-    bank: NDArray[np.float32] = np.clip(np.minimum(rising, falling), 0, None).astype(np.float32)
-    return bank
-
-
-def _mel_edges() -> NDArray[np.float64]:
-    """Where the bands begin, peak and end, in hertz: equally far apart in mel."""
-    low, high = _mel(np.array(_TELEPHONE))
-    hertz: NDArray[np.float64] = 700 * (10 ** (np.linspace(low, high, _MEL_BANDS + 2) / 2595) - 1)
-    return hertz
-
-
-def _mel(hertz: NDArray[np.float64]) -> NDArray[np.float64]:
-    mel: NDArray[np.float64] = 2595 * np.log10(1 + hertz / 700)
-    return mel
-
-
-def _peaks(
-    nuclei: list[int],
-    full: NDArray[np.float64],
-    spectrum: NDArray[np.float32],
-    voiced: NDArray[np.bool_],
-) -> list[float]:
-    """Level at each nucleus: the mean level of the voiced frames, and by how much the bands exceed
-    their own means there. Bands count by the inverse of their frequency, about as much as speech
-    has in them. What a microphone or a line does to a band so drops out."""
-    if not nuclei or not voiced.any():
-        return []
-    mean = 10 * float(np.log10(np.mean(10 ** (full[voiced] / 10))))
-    power = np.exp(spectrum[nuclei].astype(np.float64))
-    own = np.exp(spectrum[voiced].astype(np.float64)).mean(axis=0)
-    weights = 1 / _mel_edges()[1:-1]
-    above = (power / own) @ (weights / weights.sum())
-    return [mean + 10 * float(np.log10(ratio)) for ratio in above]
-
-
-def _timbre(spectrum: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The shape of the spectrum without its level: cepstral coefficients 1 to 10, a row a frame.
-
-    What lies 60 dB below the loud parts is taken for as loud as that, so that silence and gain
-    change nothing.
-    """
-    floor = np.quantile(spectrum.max(axis=1), 0.99) - np.float32(6 * np.log(10))
-    order = np.arange(1, 11)[:, None]
-    cosines = np.cos(np.pi * order * (np.arange(_MEL_BANDS) + 0.5) / _MEL_BANDS)
-    weights = (cosines * np.sqrt(2 / _MEL_BANDS)).astype(np.float32)
-    timbre: NDArray[np.float32] = np.maximum(spectrum, floor) @ weights.T
-    return timbre
-
-
-def _frames(wave: Samples) -> Iterator[NDArray[np.float32]]:
-    count = len(wave) // _STEP + 1 if len(wave) else 0
-    half = _WINDOW // 2
-    for first in range(0, count, _BLOCK):
-        last = min(first + _BLOCK, count)
-        begin, end = first * _STEP - half, (last - 1) * _STEP + half
-        piece = _finite(wave[max(begin, 0) : min(end, len(wave))])
-        piece = np.pad(piece, (max(-begin, 0), max(end - len(wave), 0)))
-        yield np.lib.stride_tricks.sliding_window_view(piece, _WINDOW)[::_STEP]
 
 
 _CONTEXT = 11
@@ -322,12 +204,12 @@ def _detected(
     """Pitch in hertz of the frames `first` to before `last`, NaN where unvoiced, as the model
     finds it in the whole `wave` times `gain`."""
     pitch = np.full(last - first, np.nan)
-    for at in range(first, last, _BLOCK):
-        begin, end = max(0, at - _CONTEXT), min(at + _BLOCK, last)
-        piece = _finite(wave[begin * _STEP : (end + _CONTEXT) * _STEP])
+    for at in range(first, last, BLOCK):
+        begin, end = max(0, at - _CONTEXT), min(at + BLOCK, last)
+        piece = finite(wave[begin * STEP : (end + _CONTEXT) * STEP])
         if not len(piece):
             break
-        result = _detector().detect(piece * np.float32(gain), _RATE, *limits)
+        result = _detector().detect(piece * np.float32(gain), RATE, *limits)
         found = np.where(result.confidence >= _VOICED, result.pitch_hz, np.nan)
         found = found[at - begin : end - begin]
         pitch[at - first : at - first + len(found)] = found
