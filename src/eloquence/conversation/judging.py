@@ -140,6 +140,8 @@ class _Asking:
             except Exception as error:  # a plugin may raise anything; the session must not fail
                 _log.warning("no answer from the judge", extra={"error": type(error).__name__})
                 return Void("failed")
+        if not text.strip():
+            return Void("failed")
         return judging.parsed(text, self._rubric, self._spoken)
 
 
