@@ -383,7 +383,6 @@ def test_a_drill_says_whether_it_reached_its_target(page: Page, server: Any) -> 
     expect(card).to_contain_text("entre 0,6 et 2,2")
     expect(card).to_contain_text("au plus 2\u00a0par minute")
     expect(card).to_contain_text("Atteint")
-    expect(card).to_contain_text("une prise de plus")
     expect(page.get_by_test_id("once-more")).to_be_visible()
     page.get_by_test_id("back-to-report").click()
     page.wait_for_url("**/#/report/s-20261121-1")

@@ -128,8 +128,8 @@ def test_drills_and_second_tries_stand_below_what_they_belong_to(page: Page) -> 
     expect(tops).to_have_count(3)
     under = tops.nth(1).locator(".under > li")
     expect(under).to_have_count(2)
-    expect(under.nth(0)).to_contain_text("réponse reprise")
-    expect(under.nth(1)).to_contain_text("exercice court")
+    expect(under.nth(0)).to_contain_text("Réponse reprise")
+    expect(under.nth(1)).to_contain_text("Exercice court")
     expect(tops.nth(2)).to_contain_text("mode examen")
 
 

@@ -34,7 +34,6 @@ const beforeAfter = (change, page) =>
     ),
     changeChart(change),
     h("p", {}, verdict(change, page.tongue), " ", h("span", { class: "quiet-note" }, page.tongue.t("compare.margin", { n: page.tongue.value(change.margin, change) }))),
-    change.verdict === "same" && h("p", {}, page.tongue.t("attempt.within")),
   );
 
 /** What a drill came to: its value with the interval, against what it was to reach.
@@ -63,7 +62,6 @@ function drilled(result, { tongue }) {
       "p",
       {},
       h("strong", { class: `verdict-word ${result.reached ? "better" : "worse"}` }, h("span", { "aria-hidden": "true" }, result.reached ? "✓ " : "→ "), tongue.t(result.reached ? "attempt.reached" : "attempt.not_reached")),
-      !result.certain && h("span", { class: "quiet-note" }, ` ${tongue.t("attempt.uncertain")}`),
     ),
   );
 }
@@ -97,7 +95,7 @@ export function attempt(report, page) {
       "header",
       {},
       h("p", { class: "eyebrow" }, [tongue.t(report.purpose === "drill" ? "attempt.drill" : "attempt.retry"), report.drill_result?.title ?? report.title, tongue.date(report.started_at)].filter(Boolean).join(" · ")),
-      h("h1", { "data-testid": "report-headline" }, report.drill_result?.sentence || report.comparison?.sentence || report.feedback.headline),
+      h("h1", { class: "attempt-title", "data-testid": "report-headline" }, report.drill_result?.sentence || report.comparison?.sentence || report.feedback.headline),
     ),
     h(
       "section",

@@ -81,6 +81,7 @@ export async function history() {
     const status = known(state) ? t(state) : session.status;
     const reason = endWords(session.reason, language());
     const purpose = session.purpose === "exercise" ? "" : t(`history.purpose.${session.purpose}`);
+    const [name, about] = purpose ? [purpose, session.title] : [session.title, session.character];
     const box = h("input", { type: "checkbox", "aria-label": t("history.compare.pick", places), "data-testid": `pick-${session.id}` });
     box.addEventListener("change", () => pick(session, box.checked));
     const card = h(
@@ -90,8 +91,8 @@ export async function history() {
       h(
         "div",
         { class: "card-body" },
-        h("h2", {}, h("a", { href: `#/report/${session.id}`, "aria-label": [t("history.open", places), purpose].filter(Boolean).join(", ") }, session.title)),
-        h("p", { class: "muted" }, [purpose, session.character, places.date].filter(Boolean).join(" · ")),
+        h("h2", {}, h("a", { href: `#/report/${session.id}`, "aria-label": [name, t("history.open", places)].join(", ") }, name)),
+        h("p", { class: "muted" }, [about, places.date].join(" · ")),
         h(
           "ul",
           { class: "facts" },
