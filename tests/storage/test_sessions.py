@@ -215,9 +215,11 @@ async def test_what_was_added_to_a_session_comes_back_with_it(tmp_path: Path) ->
         await store.judge("s1", JUDGED)
     async with open_store(url(tmp_path), tmp_path) as store:
         stored = await store.get("s1")
+        (listed,) = await store.list()
     assert stored.annotations == ADDED
     assert stored.judgement == JUDGED
     assert stored.end == END
+    assert listed == stored.model_copy(update={"judgement": None})
 
 
 async def test_the_version_changes_with_all_that_a_session_gives_and_with_nothing_else(

@@ -154,7 +154,7 @@ class SessionStore(Protocol):
     async def get(self, session_id: str) -> StoredSession: ...
 
     async def list(self, *, limit: int = 100, offset: int = 0) -> Sequence[StoredSession]:
-        """Newest first, without their turns."""
+        """Newest first, without their turns and judgements."""
         ...
 
     async def delete(self, session_id: str) -> None:

@@ -151,7 +151,7 @@ class SqlSessionStore:
         return await self._off_loop(lambda: self._select_session(session_id))
 
     async def list(self, *, limit: int = 100, offset: int = 0) -> Sequence[StoredSession]:
-        """Newest first, without their turns."""
+        """Newest first, without their turns and judgements."""
         return await self._off_loop(lambda: self._select_sessions(limit, offset))
 
     async def delete(self, session_id: str) -> None:
@@ -308,7 +308,9 @@ class SqlSessionStore:
         return self._with_audio(_stored(found, tuple(_turn(row) for row in rows)))
 
     def _select_sessions(self, limit: int, offset: int) -> Sequence[StoredSession]:
-        newest = select(sessions).order_by(sessions.c.started_at.desc(), sessions.c.id)
+        # A judgement quotes the session at length: a hundred of them are not read for a list.
+        short = [column for column in sessions.c if column.name not in {"judgement", "outcome"}]
+        newest = select(*short).order_by(sessions.c.started_at.desc(), sessions.c.id)
         with failures(), self._engine.connect() as connection:
             rows = connection.execute(newest.limit(limit).offset(offset)).all()
         return [self._with_audio(_stored(row)) for row in rows]
@@ -354,7 +356,7 @@ def _turn_of(session_id: str, index: int) -> Select[Any]:
 
 def _stored(row: Row[Any], said: tuple[Turn, ...] = ()) -> StoredSession:
     added = row.annotations
-    judged = row.judgement
+    judged = row._mapping.get("judgement")
     try:
         return StoredSession(
             session=Session.model_validate_json(row.body),
