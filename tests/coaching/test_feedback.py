@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eloquence.coaching.evaluation import Reading, expected_score
@@ -84,7 +84,9 @@ def chosen(told: Feedback) -> str:
     return told.priority.measure
 
 
-@settings(deadline=None, max_examples=60)
+@settings(
+    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     st.fixed_dictionaries(
         {
@@ -97,9 +99,8 @@ def chosen(told: Feedback) -> str:
     st.lists(st.floats(0.05, 1), min_size=4, max_size=4),
 )
 def test_the_priority_is_what_has_most_to_gain(
-    whole: tuple[Norms, Phrases], values: dict[str, float], raw: list[float]
+    norms: Norms, phrases: Phrases, values: dict[str, float], raw: list[float]
 ) -> None:
-    norms, phrases = whole
     weights = dict(zip(values, (one / sum(raw) for one in raw), strict=True))
     told = advice(norms, phrases, {name: (value, 0.0) for name, value in values.items()}, weights)
     gains = {}
@@ -112,22 +113,6 @@ def test_the_priority_is_what_has_most_to_gain(
         assert told.priority is None
         return
     assert gains[chosen(told)] == pytest.approx(max(gains.values()))
-
-
-@pytest.fixture(scope="module")
-def whole() -> tuple[Norms, Phrases]:
-    from pathlib import Path
-
-    from ruamel.yaml import YAML
-
-    import eloquence
-
-    folder = Path(eloquence.__file__).parent / "content" / "fr"
-    read = YAML(typ="safe").load
-    return (
-        Norms.model_validate(read((folder / "norms.yaml").read_text(encoding="utf-8"))),
-        Phrases.model_validate(read((folder / "feedback.yaml").read_text(encoding="utf-8"))),
-    )
 
 
 def test_a_doubt_is_no_fault(norms: Norms, phrases: Phrases) -> None:
@@ -229,6 +214,16 @@ def test_a_mastered_goal_rests_for_two_weeks(norms: Norms, phrases: Phrases, tak
     for day, expected in ((10, "filled_pauses"), (15, "mid_phrase_pauses")):
         history = tuple(take(day + 2 - n, goal="mid_phrase_pauses", held=True) for n in range(3))
         assert chosen(advice(norms, phrases, BAD, WEIGHTS, history=history)) == expected
+
+
+def test_a_mastered_goal_that_rests_is_not_called_an_open_advice(
+    norms: Norms, phrases: Phrases, take: Take
+) -> None:
+    history = tuple(take(5 - n, goal="tics", held=True) for n in range(3))
+    told = advice(norms, phrases, {"tics": (5.5, 0.1)}, history=history)
+    assert told.priority is None
+    assert told.drill is None
+    assert told.headline == phrases.headlines["good"]
 
 
 def test_two_strengths_at_most_of_different_families_and_none_of_the_priority(

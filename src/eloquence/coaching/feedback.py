@@ -11,7 +11,7 @@ from typing import Literal
 
 from eloquence.coaching.evaluation import Reading, band_score, side
 from eloquence.coaching.exercise import Dimension
-from eloquence.coaching.history import JUDGED, Figure, History, judged_figure, resting
+from eloquence.coaching.history import JUDGED, Figure, History, judged_figure, mastered, resting
 from eloquence.coaching.norms import MeasureNorm, Norms, Points
 from eloquence.coaching.observation import Moment
 from eloquence.coaching.phrases import (
@@ -112,7 +112,8 @@ def feedback(
         if remark is not None:
             families.add(one.family)
             strengths.append(remark)
-    open_one = faults[0] if faults and chosen is None else None
+    unmoved = (one for one in faults if chosen is None and one.name not in mastered(history))
+    open_one = next(unmoved, None)
     return Feedback(
         headline=_headline(strengths, priority, open_one, phrases),
         strengths=tuple(strengths),

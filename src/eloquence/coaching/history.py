@@ -65,6 +65,7 @@ class Past(Model):
     priority: str = ""
     """The measure or criterion that the advice was about."""
     drill: str = ""
+    """The drill that went with it."""
 
     def figure(self, name: str) -> Figure | None:
         """The figure of a measure or criterion of that name."""
