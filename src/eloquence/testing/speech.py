@@ -105,7 +105,7 @@ def _trimmed(words: Sequence[Word], speech: Sequence[tuple[float, float]]) -> tu
     """The words without the silences that the aligner gave to them."""
     found = []
     for word in words:
-        start, end = word.start, word.end
+        start, end = word.start, min(word.end, speech[-1][1]) if speech else word.end
         for (_, left), (right, _) in pairwise(speech):
             if start < left < end <= right + SHORTEST_PAUSE:
                 end = left
