@@ -1,6 +1,11 @@
 """`eloquence analyse`: a report, or a clear word why not."""
 
+import json
+import os
+import signal
 import struct
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +17,7 @@ import soundfile
 from eloquence.coaching.report import Report
 
 Run = Any
+MAIN = "from eloquence.cli import main; main()"
 RATE = 16_000
 
 
@@ -97,11 +103,98 @@ def test_a_file_that_is_no_recording_ends_with_status_4(
     assert "Traceback" not in ran.err
 
 
-@pytest.mark.parametrize("command", [("nothing.wav",), (".",)])
-def test_what_is_no_file_ends_with_status_4(run: Run, command: tuple[str, ...]) -> None:
-    ran = run("analyse", *command)
+def test_what_is_not_there_ends_with_status_4(run: Run) -> None:
+    ran = run("analyse", "nothing.wav")
     assert ran.status == 4
     assert "Traceback" not in ran.err
+
+
+def test_a_folder_without_recordings_ends_with_status_4_and_says_what_is_read(
+    run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "notes.txt").write_text("Bonjour")
+    ran = run("analyse", tmp_path)
+    assert ran.status == 4
+    assert ran.out == ""
+    assert ".flac" in ran.err
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> Path:
+    """A folder with a bad file between two recordings."""
+    folder = tmp_path / "in"
+    (folder / "sub").mkdir(parents=True)
+    soundfile.write(folder / "a.wav", _noise(1), RATE)
+    (folder / "bad.wav").write_text("Bonjour")
+    soundfile.write(folder / "sub" / "c.flac", _noise(2), RATE)
+    return folder
+
+
+def test_a_folder_is_a_table_and_a_bad_file_is_listed_with_its_reason(
+    run: Run, three: Path, tmp_path: Path
+) -> None:
+    ran = run("analyse", three, "--language", "en", "--report", tmp_path / "out", "--jobs", "1")
+    assert ran.status == 1, ran.err
+    rows = ran.out.splitlines()
+    assert [
+        name for row in rows for name in ("a.wav", "sub/c.flac") if row.strip().startswith(name)
+    ]
+    assert "by ear" in ran.out
+    assert "Fluency" in ran.out
+    assert any(row.startswith("bad.wav: ") for row in rows)
+    assert "→" in ran.out
+    assert (tmp_path / "out" / "a.wav" / "report.html").is_file()
+    assert (tmp_path / "out" / "sub" / "c.flac" / "report.json").is_file()
+    assert not (tmp_path / "out" / "bad.wav").exists()
+    summary = (tmp_path / "out" / "summary.csv").read_text("utf-8-sig").splitlines()
+    assert [line.partition(",")[0] for line in summary] == [
+        "file",
+        "a.wav",
+        "bad.wav",
+        "sub/c.flac",
+    ]
+
+
+def test_a_folder_as_json_is_one_line_for_each_file_and_always_the_same(
+    run: Run, three: Path
+) -> None:
+    command = ("analyse", three, "--json")
+    once, again = run(*command, "--jobs", "1"), run(*command, "--jobs", "2")
+    assert once.status == again.status == 1
+    assert once.out == again.out
+    lines = [json.loads(line) for line in once.out.splitlines()]
+    assert [line["file"] for line in lines] == ["a.wav", "bad.wav", "sub/c.flac"]
+    Report.model_validate(lines[0]["report"])
+    assert set(lines[1]["error"]) == {"code", "message", "mend"}
+
+
+def test_an_unknown_exercise_is_told_once_for_a_whole_folder(run: Run, three: Path) -> None:
+    ran = run("analyse", three, "--exercise", "no_such_exercise")
+    assert ran.status == 3
+    assert ran.out == ""
+
+
+def test_an_interrupt_ends_the_folder_cleanly_with_what_was_done(three: Path) -> None:
+    for index in range(300):
+        (three / f"z{index:03}.flac").write_bytes((three / "sub" / "c.flac").read_bytes())
+    command = [sys.executable, "-c", MAIN, "analyse", str(three), "--json", "--jobs", "2"]
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "ELOQUENCE_STT": "none"},
+        text=True,
+    ) as child:
+        assert child.stdout is not None
+        first = child.stdout.readline()
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=120)
+    assert json.loads(first)["file"] == "a.wav"
+    assert child.returncode == 130
+    assert "Interrupted" in err
+    assert "Traceback" not in err
+    assert all(json.loads(line)["file"] for line in out.splitlines())
+    assert len(out.splitlines()) < 250
 
 
 def _noise(seconds: float) -> np.ndarray[Any, Any]:

@@ -59,11 +59,22 @@ def _options(
 
 
 def _register() -> None:
-    from eloquence.cli import analyse, characters, doctor, exercises, models, serve, sessions, talk
+    from eloquence.cli import (
+        analyse,
+        characters,
+        doctor,
+        exercises,
+        models,
+        score,
+        serve,
+        sessions,
+        talk,
+    )
 
     app.command("serve")(serve.serve)
     app.command("talk")(talk.talk)
     app.command("analyse")(analyse.analyse)
+    app.command("score")(score.score)
     app.command("doctor")(doctor.doctor)
     app.add_typer(models.app, name="models")
     app.add_typer(exercises.app, name="exercises")

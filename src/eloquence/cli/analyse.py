@@ -1,5 +1,7 @@
-"""`eloquence analyse`: a recording becomes a report."""
+"""`eloquence analyse`: a recording becomes a report, and a folder of them a table."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,12 +12,15 @@ from eloquence.cli._shown import language_of
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from eloquence.coaching.character import Language
     from eloquence.coaching.report import Report
+    from eloquence.ops.folder import Analysed, Order, Score
 
 
 def analyse(
     recording: Annotated[
-        Path, typer.Argument(help="A WAV, FLAC, MP3 or Ogg file with one speaker.")
+        Path,
+        typer.Argument(help="A WAV, FLAC, MP3 or Ogg file with one speaker, or a folder of them."),
     ],
     exercise: Annotated[
         str, typer.Option(help="The exercise whose norms it is compared with.")
@@ -24,26 +29,55 @@ def analyse(
         str | None, typer.Option(help="fr or en [default: the one that is set].")
     ] = None,
     report: Annotated[
-        Path | None, typer.Option(help="Folder for report.json and report.html.")
+        Path | None,
+        typer.Option(
+            help="Folder for the report as HTML, PDF, JSON and CSV; of a folder, one folder for "
+            "each recording, and summary.csv."
+        ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="Print the report as JSON; of a folder, one line for each."),
+    ] = False,
     max_minutes: Annotated[float, typer.Option(min=0.1, help="Refuse a longer recording.")] = 60.0,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=512,
+            help="Recordings of a folder at once [default: one per core, if memory allows].",
+        ),
+    ] = None,
 ) -> None:
-    """Say how somebody speaks in a recording."""
+    """Say how somebody speaks in a recording, or in every recording of a folder.
+
+    A recording that cannot be analysed is listed with the reason, and the others go on; the status
+    is then 1.
+    """
+    from eloquence.config import load
+    from eloquence.observability import logs
+    from eloquence.ops.folder import Order
+
+    spoken = language_of(language)
+    settings = load()
+    logs.configure(settings)
+    order = Order(settings, recording, exercise, spoken, 60 * max_minutes, report, as_json)
+    if recording.is_dir():
+        _analyse_folder(order, jobs)
+    else:
+        _analyse_one(order)
+
+
+def _analyse_one(order: "Order") -> None:
     import asyncio
     from typing import Literal
 
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-    from eloquence.config import load
-    from eloquence.observability import logs
     from eloquence.ops import analysis
     from eloquence.storage import export
 
-    spoken = language_of(language)
-    settings = load()
-    logs.configure(settings)
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -58,22 +92,122 @@ def analyse(
 
         found = asyncio.run(
             analysis.analyse(
-                settings,
-                recording,
-                exercise_id=exercise,
-                language=spoken,
+                order.settings,
+                order.folder,
+                exercise_id=order.exercise,
+                language=order.language,
                 progress=tell,
-                max_seconds=60 * max_minutes,
+                max_seconds=order.max_seconds,
             )
         )
-    if report is not None:
-        export.write_report(found, report, recording)
-    if as_json:
+    if order.report is not None:
+        export.write_report(found, order.report, order.folder)
+    if order.document:
         typer.echo(found.model_dump_json(indent=2))
     else:
         show(found, Console())
-        if report is not None:
-            typer.echo(f"{report / 'report.html'}")
+        if order.report is not None:
+            typer.echo(f"{order.report / 'report.html'}")
+
+
+def _analyse_folder(order: "Order", jobs: int | None) -> None:
+    from contextlib import closing
+
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    from eloquence.ops import folder
+
+    files = folder.recordings(order.folder)
+    order = folder.prepared(order)
+    count = folder.jobs(order) if jobs is None else jobs
+    done: list[folder.Analysed] = []
+    interrupted = False
+    with (
+        Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        ) as bar,
+        closing(folder.analyse_folder(order, files, jobs=count)) as results,
+    ):
+        task = bar.add_task("Analysing", total=len(files))
+        try:
+            for one in results:
+                if order.document:
+                    _print_line(one)
+                done.append(replace(one, document=""))
+                bar.update(task, completed=len(done))
+        except KeyboardInterrupt:
+            interrupted = True
+    if not order.document:
+        show_folder(done, order.language, Console())
+    if order.report is not None:
+        path = folder.write_summary(done, order.report)
+        if not order.document:
+            typer.echo(f"{path}")
+    if interrupted:
+        typer.echo(f"Interrupted: {len(done)} of {len(files)} recordings were analysed.", err=True)
+        raise typer.Exit(130)
+    if any(one.failure for one in done):
+        raise typer.Exit(1)
+
+
+def _print_line(one: "Analysed") -> None:
+    """One line of JSON: the file, and its report or its error."""
+    import json
+
+    name = json.dumps(one.file, ensure_ascii=False)
+    if one.failure is None:
+        typer.echo(f'{{"file":{name},"report":{one.document}}}')
+    else:
+        told = {
+            "code": one.failure.code,
+            "message": one.failure.message,
+            "mend": one.failure.mend,
+        }
+        typer.echo(f'{{"file":{name},"error":{json.dumps(told, ensure_ascii=False)}}}')
+
+
+def show_folder(analysed: "Sequence[Analysed]", language: "Language", console: "Console") -> None:
+    """Prints a row for each recording, then those that could not be analysed, with the reason."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    words = _WORDS[language]
+    heads = {score.dimension: score.label for one in analysed for score in one.scores}
+    table = Table(
+        *(words[name] for name in ("file", "seconds", "words")),
+        *heads.values(),
+        words["priority_or_reason"],
+        box=SIMPLE_HEAD,
+    )
+    table.columns[1].justify = table.columns[2].justify = "right"
+    for one in analysed:
+        if one.failure is not None:
+            continue
+        reasons = {score.reason for score in one.scores if score.low is None}
+        shared = reasons.pop() if len(reasons) == 1 else ""
+        cells = [_range(score) or ("–" if shared else score.reason) for score in one.scores]
+        heard = words["by_ear"] if one.words is None else str(one.words)
+        row = (one.file, f"{one.seconds:.0f}", heard, *cells, one.priority or shared)
+        table.add_row(*(Text(cell) for cell in row))
+    if table.row_count:
+        console.print(table)
+    for one in analysed:
+        if one.failure is not None:
+            console.print(Text(f"{one.file}{words['colon']}{one.failure.message}"), style="red")
+            if one.failure.mend:
+                console.print(Text(f"  → {one.failure.mend}"))
+
+
+def _range(score: "Score") -> str:
+    if score.low is None or score.high is None:
+        return ""
+    return f"{100 * score.low:.0f}–{100 * score.high:.0f}"
 
 
 _WORDS = {
@@ -87,6 +221,11 @@ _WORDS = {
         "speech": "de parole",
         "colon": "\u00a0: ",
         "point": ",",
+        "file": "Fichier",
+        "seconds": "Secondes",
+        "words": "Mots",
+        "by_ear": "à l’oreille",
+        "priority_or_reason": "Priorité ou raison",
     },
     "en": {
         "pass": "passed",
@@ -98,6 +237,11 @@ _WORDS = {
         "speech": "of speech",
         "colon": ": ",
         "point": ".",
+        "file": "File",
+        "seconds": "Seconds",
+        "words": "Words",
+        "by_ear": "by ear",
+        "priority_or_reason": "Priority or reason",
     },
 }
 

@@ -9,7 +9,8 @@ The same file with the same recogniser gives the same report.
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from eloquence.coaching.character import Language
+from eloquence.coaching.character import Character, Language
 from eloquence.coaching.exercise import Exercise
 from eloquence.coaching.session import Session, SessionEnd, StoredSession, Turn
 from eloquence.config import Settings
@@ -30,6 +31,7 @@ from eloquence.storage.decoding import MAX_SECONDS, RATE, decode
 if TYPE_CHECKING:
     from eloquence.coaching.report import Report
     from eloquence.conversation.recognition import Recognise
+    from eloquence.registry import Choice
 
 EXERCISE = "conversation_libre_marie"
 TURN_SILENCE = 5.0
@@ -46,6 +48,9 @@ Span = tuple[float, float]
 Progress = Callable[[Literal["read", "listen"], float], None]
 """Is told the share that is done, 0..1, of reading the file and then of listening to it."""
 
+Analyse = Callable[[Path, Progress | None], Awaitable["Report"]]
+"""Makes the report of a recording, and tells its progress."""
+
 
 async def analyse(
     settings: Settings,
@@ -58,53 +63,93 @@ async def analyse(
 ) -> "Report":
     """The report of a recording. Nothing is stored.
 
-    Raises RecordingError, ContentError (no such exercise), DependencyNotFoundError (the recogniser
-    that was named is not ready), SpeechToTextError.
+    Raises RecordingError, and what `analyst` raises.
     """
-    from eloquence import bootstrap
+    async with analyst(
+        settings, exercise_id=exercise_id, language=language, max_seconds=max_seconds
+    ) as analysed:
+        return await analysed(path, progress)
+
+
+@asynccontextmanager
+async def analyst(
+    settings: Settings,
+    *,
+    exercise_id: str = EXERCISE,
+    language: Language = "fr",
+    max_seconds: float = MAX_SECONDS,
+    by_ear: bool = False,
+) -> "AsyncIterator[Analyse]":
+    """A function that makes the report of one recording after the other, with one recogniser; with
+    none and no look for one when `by_ear`.
+
+    Raises ContentError (no such exercise), DependencyNotFoundError (the recogniser that was named
+    is not ready), SpeechToTextError; what it yields raises RecordingError, SpeechToTextError.
+    """
     from eloquence.coaching.assessment import assess
-    from eloquence.conversation.recognition import recogniser
-    from eloquence.conversation.stages import Resources, StageContext
 
     library = content.load(settings.content)
     exercise = library.exercise(exercise_id, language)
     character = library.character(exercise.character, language)
+    async with AsyncExitStack() as stack:
+        name, recognise = "none", None
+        if not by_ear:
+            chosen = ready(settings, language)
+            name = chosen.provider.name
+            recognise = await stack.enter_async_context(_hearing(chosen, exercise, character))
+
+        async def analysed(path: Path, progress: Progress | None = None) -> "Report":
+            stored = await recorded_session(
+                path, exercise, recognise, name, progress=progress, max_seconds=max_seconds
+            )
+            return await asyncio.to_thread(
+                assess,
+                stored,
+                exercise,
+                character,
+                library.norms(language),
+                library.lexicon(language),
+                library.phrases(language),
+                rubric=library.rubric(exercise.rubric, language) if exercise.rubric else None,
+            )
+
+        yield analysed
+
+
+@asynccontextmanager
+async def _hearing(
+    chosen: "Choice", exercise: Exercise, character: Character
+) -> "AsyncIterator[Recognise | None]":
+    """The chosen recogniser; None by ear."""
+    from eloquence.bootstrap import BY_EAR
+
+    if chosen.provider.name == BY_EAR:
+        yield None
+        return
+    from eloquence.conversation.recognition import recogniser
+    from eloquence.conversation.stages import Resources, StageContext
+
+    resources = Resources()
+    context = StageContext(exercise.language, exercise, exercise.scenario(), character, resources)
+    try:
+        async with recogniser(lambda: chosen.provider.create(chosen.options, context)) as recognise:
+            yield recognise
+    finally:
+        await resources.close()
+
+
+def ready(settings: Settings, language: Language) -> "Choice":
+    """The recogniser of the settings, or of this machine. Raises DependencyNotFoundError when the
+    one that was named is not ready."""
+    from eloquence import bootstrap
+
     chosen = bootstrap.choose(settings, "stt", language)
     if not chosen.readiness.ready:
         raise DependencyNotFoundError(
             f"Stage stt ({chosen.provider.name}): {chosen.readiness.detail}",
             mend=chosen.readiness.mend,
         )
-    if chosen.provider.name == bootstrap.BY_EAR:
-        stored = await recorded_session(
-            path, exercise, None, "none", progress=progress, max_seconds=max_seconds
-        )
-    else:
-        resources = Resources()
-        context = StageContext(language, exercise, exercise.scenario(), character, resources)
-        try:
-            async with recogniser(
-                lambda: chosen.provider.create(chosen.options, context)
-            ) as recognise:
-                stored = await recorded_session(
-                    path,
-                    exercise,
-                    recognise,
-                    chosen.provider.name,
-                    progress=progress,
-                    max_seconds=max_seconds,
-                )
-        finally:
-            await resources.close()
-    return await asyncio.to_thread(
-        assess,
-        stored,
-        exercise,
-        character,
-        library.norms(language),
-        library.lexicon(language),
-        library.phrases(language),
-    )
+    return chosen
 
 
 async def recorded_session(

@@ -63,12 +63,12 @@ def figures(report: Report) -> bytes:
         for measure in report.measures
     ]
     first = dict(zip(FIGURES, session, strict=False))
-    return _table(FIGURES, ([{**first, **row}.get(name) for name in FIGURES] for row in rows))
+    return table(FIGURES, ([{**first, **row}.get(name) for name in FIGURES] for row in rows))
 
 
 def moments(report: Report) -> bytes:
     """Every mark of a report, one per row, by time."""
-    return _table(
+    return table(
         MOMENTS,
         (
             (
@@ -128,7 +128,8 @@ def _scores(one: DimensionScore) -> Iterable[dict[str, Cell]]:
         }
 
 
-def _table(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
+def table(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
+    """Rows under their columns, as the file that is written."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(columns)
