@@ -25,8 +25,11 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from eloquence.delivery import live, sound
+from eloquence.coaching.levels import turn_score
+from eloquence.coaching.session import Turn
+from eloquence.delivery import sound
 from eloquence.delivery.words import Word
+from eloquence.storage import content
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "fixtures-fr"
 RATE = 16_000
@@ -88,7 +91,6 @@ def one(path: Path) -> None:
     """Analyses a recording and prints its figures as JSON."""
     from eloquence.coaching.assessment import assess
     from eloquence.ops.analysis import recorded_session
-    from eloquence.storage import content
 
     library = content.load()
     exercise = library.exercise(EXERCISE, "fr")
@@ -146,20 +148,32 @@ def analysed(path: Path, runs: int) -> dict[str, float]:
 
 
 def live_share(runs: int) -> list[float]:
-    """CPU of measuring each turn and of its live figures, as a share of the turn's duration.
+    """CPU of measuring each turn and of its score on the goal, as a share of the turn's duration.
 
     That is the share of a core while the learner speaks without ever listening; a conversation in
     which both speak as much costs half of it.
     """
     shares = []
     spoken = sentences()
+    library = content.load()
+    register = library.exercise(EXERCISE, "fr").register_
+    norms, lexicon = library.norms("fr"), library.lexicon("fr")
     sound.measure(spoken[0], RATE)
     for _ in range(runs):
         for wave in spoken:
             began = time.thread_time()
             measured = sound.measure(wave, RATE)
-            live.last_turn_facts(None, measured)
-            live.last_turn_facts(with_words(measured), measured)
+            words = with_words(measured)
+            turn = Turn(
+                index=0,
+                speaker="learner",
+                start=0.0,
+                end=measured.duration,
+                text="…",
+                words=words,
+                sound=measured,
+            )
+            turn_score(turn, norms, lexicon, register, "speech_rate")
             shares.append((time.thread_time() - began) * RATE / len(wave))
     return shares
 

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from eloquence.coaching.lexicon import Lexicon
 from eloquence.delivery import timing
-from eloquence.delivery.live import last_turn_facts
 from eloquence.delivery.sound import measure
 from eloquence.delivery.words import Word
 from eloquence.testing.corpora import Sentence, turns
@@ -211,16 +210,6 @@ def test_pauses_lie_between_words_and_never_overlap(
     assert all(silence.seconds >= 0.25 - 1e-6 for silence in found)
 
 
-def test_the_last_turn_is_told_from_its_words() -> None:
-    spoken = words(("bonjour", 1, 1.5), ("Marie", 2.6, 3.0))
-    assert last_turn_facts(spoken, None) == (2.0, 2.0, 1)
-
-
-def test_nothing_heard_gives_no_facts() -> None:
-    assert last_turn_facts(None, None) == (0.0, None, 0)
-    assert last_turn_facts([], None) == (0.0, None, 0)
-
-
 @pytest.mark.speech
 def test_pauses_by_ear_agree_with_word_times(shared_data: Path) -> None:
     folder = shared_data / "fixtures-en/librivox"
@@ -231,12 +220,3 @@ def test_pauses_by_ear_agree_with_word_times(shared_data: Path) -> None:
         assert span is not None
         assert span[0] == pytest.approx(timed[0]["b"], abs=0.2)
         assert span[1] == pytest.approx(timed[-1]["b"] + timed[-1]["d"], abs=0.25)
-
-
-@pytest.mark.speech
-def test_the_last_turn_is_told_by_ear(shared_data: Path) -> None:
-    samples, rate = soundfile.read(shared_data / "fixtures-fr/lamartine.wav", dtype="float32")
-    seconds, syllable_rate, _ = last_turn_facts(None, measure(samples, rate))
-    assert 12 < seconds < 14
-    assert syllable_rate is not None
-    assert 2.5 < syllable_rate < 5
