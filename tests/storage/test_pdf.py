@@ -300,6 +300,15 @@ def test_figures_are_written_as_people_of_the_language_do(
     assert ENGLISH.number(value) == english
 
 
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(42.4, "42 s"), (120.0, "2 min"), (90.0, "1 min 30 s"), (3599.6, "60 min")],
+)
+def test_lengths_are_told_in_minutes_and_seconds(seconds: float, told: str) -> None:
+    assert plain(FRENCH.length(seconds)) == told
+    assert plain(ENGLISH.length(seconds)) == told
+
+
 def _places(sentence: str) -> list[str]:
     from string import Formatter
 

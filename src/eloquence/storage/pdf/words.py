@@ -54,7 +54,8 @@ class Words:
 
     def length(self, seconds: float) -> str:
         minutes, rest = divmod(round(seconds), 60)
-        return self("minutes" if minutes else "seconds", minutes=minutes, seconds=rest)
+        kind = "seconds" if not minutes else "minutes" if rest else "whole_minutes"
+        return self(kind, minutes=minutes, seconds=rest)
 
 
 def clock(seconds: float) -> str:
@@ -80,6 +81,7 @@ FRENCH = Words(
         "percent": "{value}\u00a0%",
         "date": "{day} {month} {year}, {time} UTC",
         "minutes": "{minutes}\u00a0min {seconds:02d}\u00a0s",
+        "whole_minutes": "{minutes}\u00a0min",
         "seconds": "{seconds}\u00a0s",
         "page": "Page {page} sur {pages}",
         "words": "{n}\u00a0mots",
@@ -179,6 +181,7 @@ ENGLISH = Words(
         "percent": "{value}%",
         "date": "{day} {month} {year}, {time} UTC",
         "minutes": "{minutes}\u00a0min {seconds:02d}\u00a0s",
+        "whole_minutes": "{minutes}\u00a0min",
         "seconds": "{seconds}\u00a0s",
         "page": "Page {page} of {pages}",
         "words": "{n} words",
