@@ -240,6 +240,16 @@ def test_why_content_cannot_be_judged_is_said(page: Page, server: Any) -> None:
     expect(page.get_by_role("alert").filter(has_text="ne peut pas être apprécié")).to_be_visible()
 
 
+def test_what_was_said_keeps_its_language_under_another_one(page: Page) -> None:
+    page.goto("")
+    page.get_by_test_id("language").select_option("en")
+    page.goto(REPORT)
+    expect(page.locator("article.report")).to_have_attribute("lang", "en")
+    expect(page.get_by_test_id("report-headline")).to_have_attribute("lang", "fr")
+    expect(page.locator(".said").first).to_have_attribute("lang", "fr")
+    expect(page.get_by_test_id("transcript").locator("h2")).to_have_text("What was said")
+
+
 def fresh(server: Any) -> None:
     server.report = {**server.report, "started_at": time.time() - 100}
 

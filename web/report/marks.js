@@ -63,7 +63,7 @@ const dimensionLabel = (report, dimension) => report.dimensions.find((one) => on
  * @param {Page} page @param {() => Report} current the report as it now is
  */
 export function markPanel(page, current) {
-  const { tongue, head, actions } = page;
+  const { tongue, spoken, head, actions } = page;
   const panel = h("div", { class: "mark-panel", popover: "auto", role: "dialog", "data-testid": "mark-panel" });
   /** @type {HTMLElement | undefined} */
   let opener;
@@ -90,8 +90,8 @@ export function markPanel(page, current) {
     panel.setAttribute("aria-label", mark.label);
     panel.replaceChildren(
       h("p", { class: "mark-title" }, sign(familyOf(mark)), h("strong", {}, tongue.title(mark.label)), jump(head, tongue, mark.start, mark.end, mark.label)),
-      mark.text ? h("p", { class: "mark-text" }, tongue.quote(mark.text)) : "",
-      mark.about ? h("p", {}, mark.about) : "",
+      mark.text ? h("p", { class: "mark-text", lang: spoken }, tongue.quote(mark.text)) : "",
+      mark.about ? h("p", { lang: spoken }, mark.about) : "",
       lasts ? h("p", { class: "quiet-note" }, tongue.t("mark.lasts", { n: tongue.number(lasts) })) : "",
       mark.dismissed
         ? h("p", {}, tongue.t("mark.out"))

@@ -12,13 +12,13 @@ import { jump } from "./playhead.js";
 
 /** @param {string} label @param {Remark} remark @param {string} kind @param {Page} page
  * @param {...Child} more */
-const remarkCard = (label, remark, kind, { head, tongue }, ...more) =>
+const remarkCard = (label, remark, kind, { head, tongue, spoken }, ...more) =>
   h(
     "section",
     { class: `remark ${kind}`, "data-testid": kind },
     h("p", { class: "eyebrow" }, label),
-    h("h2", {}, remark.title),
-    h("p", {}, remark.text),
+    h("h2", { lang: spoken }, remark.title),
+    h("p", { lang: spoken }, remark.text),
     remark.start !== null && h("p", {}, jump(head, tongue, remark.start, remark.end, remark.title)),
     ...more,
   );
@@ -65,9 +65,9 @@ const drillWith = (drill, page) =>
   h(
     "div",
     { class: "drill", "data-testid": "drill" },
-    h("h3", {}, drill.title),
-    h("p", {}, drill.instructions),
-    h("p", {}, h("strong", {}, page.tongue.labelled(page.tongue.t("drill.success"), "")), drill.success),
+    h("h3", { lang: page.spoken }, drill.title),
+    h("p", { lang: page.spoken }, drill.instructions),
+    h("p", {}, h("strong", {}, page.tongue.labelled(page.tongue.t("drill.success"), "")), h("span", { lang: page.spoken }, drill.success)),
   );
 
 /** What to do now: the drill, and the weakest answer once more. @param {Report} report @param {Page} page */
@@ -93,7 +93,7 @@ function todo(report, page) {
 }
 
 /** @param {Report} report @param {Page} page */
-function rewrite({ feedback }, { head, tongue }) {
+function rewrite({ feedback }, { head, tongue, spoken }) {
   const one = feedback.rewrite;
   if (!one) return null;
   return h(
@@ -101,9 +101,9 @@ function rewrite({ feedback }, { head, tongue }) {
     { class: "rewrite", "data-testid": "rewrite" },
     h("h2", {}, tongue.t("rewrite")),
     h("p", { class: "eyebrow" }, tongue.t("rewrite.before")),
-    h("p", {}, tongue.quote(one.before), " ", one.start !== null && jump(head, tongue, one.start, one.end, tongue.quote(one.before))),
+    h("p", { lang: spoken }, tongue.quote(one.before), " ", one.start !== null && jump(head, tongue, one.start, one.end, tongue.quote(one.before))),
     h("p", { class: "eyebrow" }, tongue.t("rewrite.after")),
-    h("p", { class: "better" }, tongue.quote(one.after)),
+    h("p", { class: "better", lang: spoken }, tongue.quote(one.after)),
   );
 }
 
@@ -120,7 +120,7 @@ export function opening(report, page) {
       "header",
       {},
       h("p", { class: "eyebrow" }, [report.title, tongue.date(report.started_at), tongue.clock(report.duration)].filter(Boolean).join(" · ")),
-      h("h1", { "data-testid": "report-headline" }, feedback.headline),
+      h("h1", { lang: page.spoken, "data-testid": "report-headline" }, feedback.headline),
       (broken || reason || report.exam) &&
         h("p", { class: "quiet-note", "data-testid": "end" }, [reason && tongue.t("end", { reason }), broken && tongue.t("cut"), report.exam && tongue.t("exam")].filter(Boolean).join(" ")),
     ),

@@ -35,6 +35,7 @@ import { transcript } from "./transcript.js";
  * What every section needs: the reader's words, the sound, and what can be done.
  * @typedef {object} Page
  * @property {Tongue} tongue
+ * @property {string} spoken the language of what was said, and of what the report says of it
  * @property {Playhead} head
  * @property {Actions | undefined} actions
  * @property {{report: Report, turn: number, head: Playhead} | undefined} before the answer that was
@@ -102,7 +103,7 @@ export function renderReport(first, { language, audioUrl, actions, before } = {}
   const head = new Playhead(audioUrl, first.duration, tongue);
   /** @type {Page} */
   const page = {
-    tongue, head, actions, leaving: [],
+    tongue, spoken: first.language, head, actions, leaving: [],
     before: before && { ...before, head: new Playhead(before.audioUrl, before.report.duration, tongue, tongue.t("compare.before")) },
   };
   const status = h("p", { class: "unseen", role: "status", "data-testid": "report-status" });

@@ -90,17 +90,17 @@ function partItem(part, page) {
 }
 
 /** The learner's own words, to be heard. @param {Quote} quote @param {Page} page */
-const quoteItem = (quote, { head, tongue }) =>
+const quoteItem = (quote, { head, tongue, spoken }) =>
   h(
     "li",
     {},
     quote.start === null ? h("span", {}) : jump(head, tongue, quote.start, quote.end, tongue.quote(quote.text)),
-    h("q", {}, quote.text),
+    h("q", { lang: spoken }, quote.text),
   );
 
 /** Every level of a criterion, the reached one marked. A median may lie between two.
  * @param {JudgedPart} criterion @param {Page} page */
-function levels({ levels: all, level }, { tongue }) {
+function levels({ levels: all, level }, { tongue, spoken }) {
   const [from, to] = level === null ? [-1, -1] : [Math.floor(level), Math.ceil(level)];
   return h(
     "ol",
@@ -111,7 +111,7 @@ function levels({ levels: all, level }, { tongue }) {
         "li",
         { class: reached ? "reached" : "" },
         reached && h("strong", { class: "reached-word" }, h("span", { "aria-hidden": "true" }, "● "), tongue.t(from === to ? "criterion.reached" : "criterion.between")),
-        h("span", {}, text),
+        h("span", { lang: spoken }, text),
       );
     }),
   );
@@ -134,7 +134,7 @@ function criterionItem(criterion, dimension, page) {
     h("p", { class: "quiet-note" }, criterion.question),
     criterion.measured && h("p", { class: "quiet-note" }, tongue.t("criterion.measured")),
     criterion.reason && h("p", { class: "not-judged" }, criterion.reason),
-    criterion.why && h("p", {}, criterion.why),
+    criterion.why && h("p", { lang: page.spoken }, criterion.why),
     criterion.quotes.length > 0 && h("p", { class: "list-title" }, tongue.t("criterion.quotes")),
     criterion.quotes.length > 0 && h("ul", { class: "moments" }, ...criterion.quotes.map((quote) => quoteItem(quote, page))),
     criterion.missing.length > 0 && h("p", { class: "list-title" }, tongue.t("criterion.missing")),
@@ -206,7 +206,7 @@ function scoreCard(dimension, report, page) {
     { class: `score ${state}`, "data-testid": `score-${name}` },
     h("h4", { class: "score-name" }, dimension.label, h("span", { class: "state" }, h("span", { "aria-hidden": "true" }, STATES[state]), tongue.t(`state.${state}`))),
     rangeBar(dimension, report.passing_score, page),
-    (dimension.summary || dimension.reason) && h("p", {}, dimension.summary || dimension.reason),
+    (dimension.summary || dimension.reason) && h("p", { lang: page.spoken }, dimension.summary || dimension.reason),
     dimension.provisional && h("p", { class: "quiet-note" }, tongue.t("provisional")),
     (dimension.parts.length > 0 || dimension.criteria.length > 0) &&
       details(

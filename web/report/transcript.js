@@ -134,7 +134,7 @@ function turnItem(turn, { report, page, timed, shown, panel }) {
   const { tongue, head } = page;
   const own = turn.speaker === "learner";
   const name = own && !turn.name ? tongue.t("you") : turn.name;
-  const text = h("div", { class: "said" });
+  const text = h("div", { class: "said", lang: page.spoken });
   const words = turn.words ?? [];
   const marks = own ? report.marks.filter((mark) => (mark.turn === null ? mark.end > turn.start && mark.start < turn.end : mark.turn === turn.index)) : [];
   let reached = -1;

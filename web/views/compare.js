@@ -56,7 +56,7 @@ const summary = ({ report, head, name }) =>
     { class: "take-summary" },
     h("h2", {}, name),
     h("p", { class: "quiet-note" }, [report.title, date(report.started_at)].join(" · ")),
-    h("p", { class: "take-headline" }, report.feedback.headline),
+    h("p", { class: "take-headline", lang: report.language }, report.feedback.headline),
     h("p", {}, h("a", { href: `#/report/${report.session}` }, t("compare.open"), h("span", { class: "unseen" }, ` (${name})`))),
     head.bar ?? h("p", { class: "quiet-note" }, t("compare.silent")),
   );
