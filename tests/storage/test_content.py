@@ -18,6 +18,7 @@ EXERCISE = re.sub(
     "patience: {minimum: 0.5, maximum: 2.5}",
     (content.SHIPPED / "fr/exercises/conversation_libre_marie.yaml").read_text("utf-8"),
 )
+RUBRIC = (content.SHIPPED / "fr/rubrics/conversation.yaml").read_text("utf-8")
 CHARACTER = (content.SHIPPED / "fr/characters/marie_coach.yaml").read_text("utf-8")
 
 
@@ -269,6 +270,88 @@ def test_a_file_may_name_a_character_that_lies_beside_it(tmp_path: Path) -> None
     assert content.problems(path, content.load()) == ()
 
 
+def test_the_authors_rubric_adds_or_replaces_and_is_found_by_its_id(tmp_path: Path) -> None:
+    written(tmp_path, "fr/rubrics/mine.yaml", changed("id: conversation", "id: mienne", RUBRIC))
+    written(tmp_path, "fr/rubrics/pitch.yaml", changed("id: conversation", "id: pitch", RUBRIC))
+    library = content.load(tmp_path)
+    assert library.problems == ()
+    assert library.rubric("mienne", "fr").criteria
+    assert library.rubric("pitch", "fr").title == "Conversation libre"
+    assert library.rubric("pitch", "en").title == "Pitch"
+    assert [each.id for each in library.rubrics("en")] == sorted(
+        each.id for each in library.rubrics("en")
+    )
+
+
+def test_an_unknown_rubric_names_the_nearest() -> None:
+    with pytest.raises(ContentError) as caught:
+        content.load().rubric("presentations", "fr")
+    assert "'presentation'" in caught.value.mend
+
+
+def test_an_exercise_that_names_an_unknown_rubric_is_a_problem_with_a_suggestion(
+    tmp_path: Path,
+) -> None:
+    text = changed("rubric: conversation", "rubric: conversations")
+    path = written(tmp_path, "fr/exercises/mine.yaml", text)
+    for found in (the_problem(path), *content.load(tmp_path).problems):
+        assert f"line {line_of('rubric:', text)}" in found.message
+        assert "no rubric 'conversations' in 'fr'" in found.message
+        assert "Did you mean 'conversation'?" in found.mend
+
+
+def test_a_rubric_beside_its_exercise_is_known(tmp_path: Path) -> None:
+    written(tmp_path, "fr/rubrics/mienne.yaml", changed("id: conversation", "id: mienne", RUBRIC))
+    path = written(
+        tmp_path, "fr/exercises/mine.yaml", changed("rubric: conversation", "rubric: mienne")
+    )
+    assert content.problems(path, content.load()) == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "at", "cause", "mend"),
+    [
+        (
+            "    dimension: clarity",
+            "    dimension: clarté",
+            "dimension: clarté",
+            "clarté",
+            "clarity",
+        ),
+        ("    levels:", "    level:", "level:", "level", "levels"),
+        ("    weight: 0.6", "    weight: 2", "weight: 2", "weight", "authors.md"),
+        ("      - text: Une idée claire,", "      - txt: Une idée claire,", "txt", "txt", "text"),
+        ("    looks_for: answer", "    looks_for: reply", "reply", "looks_for", "answer"),
+        ("title: Conversation libre", "titre: Conversation", "titre:", "titre", "title"),
+    ],
+)
+def test_a_fault_in_a_rubric_is_told_with_its_line(
+    tmp_path: Path, old: str, new: str, at: str, cause: str, mend: str
+) -> None:
+    text = changed(old, new, RUBRIC)
+    error = the_problem(written(tmp_path, "fr/rubrics/mine.yaml", text))
+    assert f"line {line_of(at, text)}:" in error.message
+    assert cause in error.message
+    assert mend in error.mend
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "cause"),
+    [
+        ("criteria:\n", "scale: [0, 1]\ncriteria:\n", "5 levels for a scale of 2"),
+        ("criteria:\n", "scale: [0, 0.5, 0.4, 0.8, 1]\ncriteria:\n", "ascend"),
+        ("criteria:\n", "scale_labels: [un]\ncriteria:\n", "one for each level"),
+        ("  - id: en_son_nom", "  - id: une_idee", "same id"),
+        ("    looks_for: answer\n", "", "phrases are given"),
+    ],
+)
+def test_a_rubric_that_contradicts_itself_is_a_problem(
+    tmp_path: Path, old: str, new: str, cause: str
+) -> None:
+    error = the_problem(written(tmp_path, "fr/rubrics/mine.yaml", changed(old, new, RUBRIC)))
+    assert cause in error.message
+
+
 def test_the_json_schemas_are_up_to_date() -> None:
     done = subprocess.run(
         [sys.executable, str(ROOT / "scripts/generate_schemas.py"), "--check"],
@@ -282,11 +365,15 @@ def test_the_json_schemas_are_up_to_date() -> None:
 def test_the_example_of_the_authors_guide_is_right(tmp_path: Path) -> None:
     guide = (ROOT / "docs/authors.md").read_text("utf-8")
     blocks = [part.split("```")[0] for part in guide.split("```yaml\n")[1:]]
-    character, exercise = blocks[0], blocks[1]
-    written(tmp_path, "fr/characters/example.yaml", character)
-    written(tmp_path, "fr/exercises/example.yaml", exercise)
+    kinds = {"characters": "prompt:", "exercises": "scenarios:", "rubrics": "question:"}
+    for kind, key in kinds.items():
+        example = next(block for block in blocks if key in block)
+        if kind == "exercises":
+            example += "rubric: explication\n"
+        written(tmp_path, f"fr/{kind}/example.yaml", example)
     library = content.load(tmp_path)
     assert library.problems == ()
+    assert library.rubric("explication", "fr").hints[0].looks_for == "phrases"
     assert len(library.exercises("fr")) == len(content.load().exercises("fr")) + 1
 
 

@@ -7,10 +7,12 @@ import pytest
 
 from eloquence.coaching.character import Character, Language
 from eloquence.coaching.exercise import Exercise, Scenario
+from eloquence.coaching.rubric import Rubric
 from eloquence.storage import content
 
 LIBRARY = content.load()
 EXERCISES = [(each, lang) for lang in content.LANGUAGES for each in LIBRARY.exercises(lang)]
+RUBRICS = [each for lang in content.LANGUAGES for each in LIBRARY.rubrics(lang)]
 CHARACTERS = [each for lang in content.LANGUAGES for each in LIBRARY.characters(lang)]
 
 FIXED = (
@@ -254,6 +256,85 @@ def test_what_is_shown_has_the_typography_of_its_language(
 def test_characters_have_the_typography_of_their_language(character: Character) -> None:
     for text in described(character):
         well_set(text, character.language)
+
+
+def graded(rubric: Rubric) -> Iterator[str]:
+    yield from (rubric.title, rubric.description, rubric.source, *rubric.scale_labels)
+    for criterion in rubric.criteria:
+        yield from (criterion.label, criterion.question)
+        yield from (part for level in criterion.levels for part in (level.text, level.example))
+    for hint in rubric.hints:
+        yield from (hint.label, hint.found, hint.absent)
+
+
+@pytest.mark.parametrize("language", content.LANGUAGES)
+def test_the_rubrics_of_the_shipped_exercises_ship(language: Language) -> None:
+    """Issue 4: interview (STAR), presentation, negotiation, first impression, free conversation,
+    pitch, Grand oral."""
+    assert {each.rubric for each in LIBRARY.exercises(language)} == {
+        "conversation",
+        "entretien_star",
+        "presentation",
+        "negociation",
+        "premiere_impression",
+        "pitch",
+        "grand_oral",
+    }
+
+
+@pytest.mark.parametrize("pair", EXERCISES, ids=named)
+def test_every_dimension_of_an_exercise_has_its_criteria(pair: tuple[Exercise, Language]) -> None:
+    """EVA-04: judged wherever content counts; fluency is measured alone."""
+    exercise, language = pair
+    assert exercise.rubric is not None
+    rubric = LIBRARY.rubric(exercise.rubric, language)
+    judged = {criterion.dimension for criterion in rubric.criteria}
+    named_ones = set(exercise.criteria.dimensions)
+    assert named_ones - {"fluency"} == judged
+    weights = exercise.criteria.weights
+    assert set(weights) == named_ones
+    assert sum(weights.values()) == pytest.approx(1)
+
+
+def test_the_grand_oral_has_its_five_criteria_and_four_levels_in_our_words() -> None:
+    """Users (b) 8."""
+    for language in content.LANGUAGES:
+        rubric = LIBRARY.rubric("grand_oral", language)
+        assert len(rubric.criteria) == 5
+        assert len(rubric.scale) == 4
+        assert [each.delivery for each in rubric.criteria] == [True, False, False, False, False]
+        assert "Bulletin officiel" in rubric.source
+    assert LIBRARY.rubric("grand_oral", "fr").scale_labels[0] == "Très insuffisant"
+    assert "adaptation" in LIBRARY.exercise("grand_oral", "en").title
+
+
+@pytest.mark.parametrize("rubric", RUBRICS, ids=lambda each: f"{each.language}-{each.id}")
+def test_a_rubric_is_the_same_in_both_languages_and_well_set(rubric: Rubric) -> None:
+    other = LIBRARY.rubric(rubric.id, "en" if rubric.language == "fr" else "fr")
+    for one, two in zip(rubric.criteria, other.criteria, strict=True):
+        assert (one.id, one.dimension, one.weight, one.delivery) == (
+            two.id,
+            two.dimension,
+            two.weight,
+            two.delivery,
+        )
+        assert one.delivery or sum(bool(level.example) for level in one.levels) >= 2
+        assert len({level.text for level in one.levels}) == len(rubric.scale)
+    assert [each.id for each in rubric.hints] == [each.id for each in other.hints]
+    for text in graded(rubric):
+        well_set(text, rubric.language)
+        assert len(text) <= 250, text
+
+
+def test_no_rubric_asks_for_a_feeling_or_a_person() -> None:
+    states = re.compile(
+        r"stress|nerveu|anxi|timid|enthousias|émotion|personnalité|nervous|shy|enthusias|emotion"
+        r"|personality|accent",
+        re.IGNORECASE,
+    )
+    for rubric in RUBRICS:
+        for text in graded(rubric):
+            assert not states.search(text), text
 
 
 def well_set(text: str, language: Language) -> None:
