@@ -1,10 +1,11 @@
 """From a stored session to its report: the same session gives the same report, byte for byte."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from eloquence.coaching import curves, figures
 from eloquence.coaching.character import Character
+from eloquence.coaching.checklist import hints
 from eloquence.coaching.evaluation import Reading, state
 from eloquence.coaching.exercise import Dimension, Exercise, Register
 from eloquence.coaching.feedback import feedback
@@ -20,6 +21,7 @@ from eloquence.coaching.profiles import norms_for
 from eloquence.coaching.readings import REASONS, readings
 from eloquence.coaching.report import (
     Content,
+    Curve,
     DimensionScore,
     Evaluation,
     Event,
@@ -92,6 +94,8 @@ def assess(
     weights = exercise.criteria.weights
     told = _feedback(dimensions, rises, take, history, session.started_at)
     heard = {turn.index: turn for turn in (*warm_up.turns, *seen.turns)}
+    if session.profile == "speech_difference":
+        heard = {index: replace(turn, silences=()) for index, turn in heard.items()}
     measures = figures.measures(seen, take.readings, standards, lexicon, phrases)
     return Report(
         session=session.id,
@@ -117,7 +121,7 @@ def assess(
         exam=session.exam,
         overall=overall(results, weights, exercise.criteria.passing_score),
         dimensions=dimensions,
-        content=_content(stored, rubric, seen, phrases),
+        content=_content(stored, exercise, rubric, seen, phrases),
         marks=tuple(_marks(take, rises)),
         baseline=figures.baseline(warm_up, seen),
         weakest_turn=weakest_turn(
@@ -128,9 +132,7 @@ def assess(
         passing_score=exercise.criteria.passing_score,
         measures=measures,
         turns=tuple(_turns(turns, heard, character, phrases)),
-        pace=curves.pace(seen, take.readings, standards, take.register, phrases),
-        pitch=curves.pitch(seen, take.found, take.readings, standards, take.register, phrases),
-        intensity=curves.intensity(seen, take.readings, standards, take.register, phrases),
+        **_curves(take, session.profile),
         evaluation=_evaluation(dimensions, told, measures, take, duration),
         audio=stored.audio,
     )
@@ -141,7 +143,7 @@ def _take(
 ) -> _Take:
     register = exercise.register_
     dismissed = stored.annotations.dismissed
-    found = moments(seen, norms, register)
+    found = moments(seen, norms, register, stored.session.profile)
     tally = without(seen, found, dismissed, norms)
     return _Take(
         seen=seen,
@@ -338,15 +340,21 @@ def _marks(take: _Take, rises: Mapping[Moment, Mapping[Dimension, float]]) -> It
 
 
 def _content(
-    stored: StoredSession, rubric: Rubric | None, seen: Observation, phrases: Phrases
+    stored: StoredSession,
+    exercise: Exercise,
+    rubric: Rubric | None,
+    seen: Observation,
+    phrases: Phrases,
 ) -> Content:
     if rubric is None:
         return Content(state="not_judged", reason=phrases.reasons["no_rubric"])
+    scored = [turn for turn in stored.turns if turn.phase != "warm_up"]
     about = Content(
         state="not_judged",
         rubric=rubric.id,
         rubric_title=rubric.title,
         rubric_source=rubric.source,
+        hints=hints(scored, exercise, rubric, stored.session.language),
     )
     given = stored.judgement
     if given is None or (given.rubric, given.rubric_version) != (rubric.id, rubric.version):
@@ -421,6 +429,19 @@ def _turns(
             speech=turn.sound.speech if turn.sound else (),
         )
         previous = turn
+
+
+def _curves(take: _Take, profile: Profile) -> dict[str, Curve]:
+    if profile == "speech_difference":
+        why = take.phrases.reasons["profile_speech_difference"]
+        kinds: tuple[curves.Kind, ...] = ("pace", "pitch", "intensity")
+        return {kind: curves.hidden(kind, why, take.phrases) for kind in kinds}
+    given = (take.readings, take.norms, take.register, take.phrases)
+    return {
+        "pace": curves.pace(take.seen, *given),
+        "pitch": curves.pitch(take.seen, take.found, *given),
+        "intensity": curves.intensity(take.seen, *given),
+    }
 
 
 def _silences(turn: HeardTurn | None) -> tuple[Pause, ...]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean, median
+from typing import Literal
 
 import numpy as np
 
@@ -15,6 +16,20 @@ from eloquence.delivery.sound import HOP
 
 MOST_POINTS = 2000
 """Points of a curve at most."""
+
+
+Kind = Literal["pace", "pitch", "intensity"]
+
+
+def hidden(kind: Kind, why: str, phrases: Phrases) -> Curve:
+    """A curve that is not shown, and why."""
+    return Curve(
+        label=phrases.curves[kind],
+        unit=phrases.curves[f"{kind}_unit"],
+        times=(),
+        values=(),
+        sentence=why,
+    )
 
 
 def pace(

@@ -121,6 +121,8 @@ def sound_quality(seen: Observation, stored: StoredSession, phrases: Phrases) ->
     if seen.turns and not seen.by_ear:
         if seen.tally.filled_pauses:
             notes.append(phrases.notes["floor"])
+        elif any(turn.unwritten for turn in seen.turns):
+            notes.append(phrases.notes["heard_fillers"])
         if not seen.punctuated:
             notes.append(phrases.notes["unpunctuated"])
     if seen.sounds and stored.session.source == "conversation":

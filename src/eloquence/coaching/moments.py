@@ -14,6 +14,7 @@ from eloquence.coaching.observation import (
     cost_of,
     pitch_tally,
 )
+from eloquence.coaching.session import Profile
 from eloquence.delivery import pitch, timing
 from eloquence.delivery.sound import HOP
 from eloquence.delivery.syllables import syllable_count
@@ -28,9 +29,12 @@ _BEST = 3  # good moments shown of each kind
 _PACES = ("fast_stretch", "slow_stretch")
 
 
-def moments(seen: Observation, norms: Norms, register: Register) -> tuple[Moment, ...]:
+def moments(
+    seen: Observation, norms: Norms, register: Register, profile: Profile = "native"
+) -> tuple[Moment, ...]:
     """All of them, in the order of time. `norms` are those of the session (`norms_for`); without
-    a band nothing is too much or too little, and only what speaks for itself is pointed to."""
+    a band nothing is too much or too little, and only what speaks for itself is pointed to. With a
+    speech difference only what is said is."""
     found = [
         *_pauses(seen),
         *_hesitations(seen, norms),
@@ -41,6 +45,8 @@ def moments(seen: Observation, norms: Norms, register: Register) -> tuple[Moment
         *_exchanges(seen, norms, register),
         *_runs(seen, norms, register),
     ]
+    if profile == "speech_difference":
+        found = [moment for moment in found if _of_content(moment, norms)]
     return tuple(sorted(found, key=lambda moment: (moment.start, moment.end, moment.kind)))
 
 
@@ -74,6 +80,12 @@ def without(
             )
         tally -= costs
     return tally
+
+
+def _of_content(moment: Moment, norms: Norms) -> bool:
+    return bool(moment.measures) and all(
+        norms.measures[name].about == "content" for name in moment.measures
+    )
 
 
 def _text(words: Sequence[Word], first: int, last: int) -> str:
@@ -147,6 +159,29 @@ def _hesitations(seen: Observation, norms: Norms) -> list[Moment]:
                     ),
                 )
             )
+        found += [
+            Moment(
+                "filled_pause",
+                start,
+                end,
+                turn.index,
+                (),
+                _between(words, start - 1.0, end + 1.0),
+                end - start,
+            )
+            for start, end, _ in turn.unwritten
+        ]
+        found += [
+            Moment(
+                "repair",
+                words[one.first].start,
+                words[one.last].end,
+                turn.index,
+                (),
+                _text(words, one.first - 1, one.last + _AROUND),
+            )
+            for one in turn.repairs
+        ]
         for first, last in turn.repetitions:
             again = words[first : last + 1]
             found.append(

@@ -16,6 +16,7 @@ from eloquence.coaching.lexicon import Lexicon
 from eloquence.coaching.norms import Norms
 from eloquence.coaching.session import Turn
 from eloquence.delivery import dialogue, disfluency, expressions, intensity, pitch, quality, timing
+from eloquence.delivery.fillers import Hesitation, unheard
 from eloquence.delivery.sound import HOP, Sound
 from eloquence.delivery.syllables import Language, syllable_count
 from eloquence.delivery.tally import Tally, moments
@@ -32,7 +33,8 @@ _REACH = 0.1  # s by which a recogniser may end a word early
 @dataclass(frozen=True, slots=True)
 class Moment:
     """A stretch of time that counted. `costs` is what it adds to the tally: nothing for a good
-    moment. `measures` are those it is evidence for."""
+    moment. `measures` are those it is evidence for: none for one that is shown and counts
+    nowhere."""
 
     kind: str
     start: float
@@ -45,7 +47,7 @@ class Moment:
 
     @property
     def good(self) -> bool:
-        return self.costs == NOTHING
+        return self.costs == NOTHING and bool(self.measures)
 
     @property
     def id(self) -> str:
@@ -77,7 +79,10 @@ class HeardTurn:
     onsets: tuple[tuple[float, float], ...]
     """(time, syllables) of each word, or of each nucleus by ear."""
     fillers: tuple[disfluency.FilledPause, ...] = ()
+    unwritten: tuple[Hesitation, ...] = ()
+    """Filled pauses that the sound alone tells of, where the words have none."""
     repetitions: tuple[tuple[int, int], ...] = ()
+    repairs: tuple[disfluency.Repair, ...] = ()
     tics: tuple[expressions.Hit, ...] = ()
     hedges: tuple[expressions.Hit, ...] = ()
     questions: tuple[dialogue.Question, ...] = ()
@@ -133,6 +138,8 @@ def observation(turns: Sequence[Turn], norms: Norms, lexicon: Lexicon) -> Observ
     exchange = _utterances(turns, heard)
     taken = dialogue.interruptions(exchange, backchannels=lexicon.backchannels)
     heard = _answering(heard, exchange, taken, lexicon)
+    if not any(turn.fillers for turn in heard):
+        heard = [_by_sound(turn, norms.language) for turn in heard]
     onsets = [onset for turn in heard for onset in turn.onsets]
     times, rates = timing.rate_curve(onsets, [turn.span for turn in heard], window=WINDOW)
     return Observation(
@@ -259,6 +266,15 @@ def _read(turn: HeardTurn, lexicon: Lexicon) -> HeardTurn:
         turn,
         fillers=tuple(disfluency.filled_pauses(words, fillers)),
         repetitions=tuple(repeats),
+        repairs=tuple(
+            disfluency.repairs(
+                words,
+                fillers=fillers,
+                alternatives=lexicon.alternatives,
+                restarts=lexicon.restarts,
+                open_words=lexicon.open_words,
+            )
+        ),
         tics=tuple(expressions.hits(words, lexicon.tics, fillers=fillers)),
         hedges=tuple(expressions.hits(words, lexicon.hedges, fillers=fillers)),
         questions=tuple(dialogue.questions(spoken, lexicon.asking)),
@@ -272,6 +288,14 @@ def _listened(turn: HeardTurn, sound: Sound, median: float | None) -> HeardTurn:
         return turn
     turn = replace(turn, semitones=pitch.semitones(sound, median))
     return replace(turn, ends=tuple(_ends(turn, sound)))
+
+
+def _by_sound(turn: HeardTurn, language: Language) -> HeardTurn:
+    """The turn with the filled pauses that nobody wrote down."""
+    if turn.sound is None:
+        return turn
+    found = unheard(turn.sound.hesitations, turn.words, language)
+    return replace(turn, unwritten=tuple(found))
 
 
 def _ends(turn: HeardTurn, sound: Sound) -> list[End]:
