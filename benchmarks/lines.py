@@ -28,7 +28,8 @@ from livekit.agents import Agent, AgentSession, inference, utils
 from eloquence import protocol
 from eloquence.coaching.exercise import Patience
 from eloquence.coaching.session import Session
-from eloquence.conversation.conversation import Conversation, Plan, Stages
+from eloquence.conversation.conversation import Conversation
+from eloquence.conversation.plan import Plan, Stages
 from eloquence.conversation.stages import LastTurn
 from eloquence.delivery import sound
 from eloquence.server.talk import BrowserSocket

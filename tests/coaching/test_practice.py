@@ -105,6 +105,7 @@ TURNS = [
     turn(4, "character", "Parlez-moi d’une réussite."),
     turn(5, "character", LIBRARY.lines("fr").silence[0]),
     turn(6, "character", LIBRARY.lines("fr").hints.parts["result"][0]),
+    turn(6, "character", "J’attends votre réponse."),
     turn(7, "learner", "J’ai réduit le délai."),
     turn(8, "learner", "De moitié."),
 ]
@@ -122,7 +123,8 @@ TURNS = [
     ],
 )
 def test_the_question_before_an_answer_is_found(index: int, question: str | None) -> None:
-    assert question_before(TURNS, index, LIBRARY.lines("fr")) == question
+    levels = LIBRARY.exercise("entretien_embauche", "fr").levels
+    assert question_before(TURNS, index, LIBRARY.lines("fr"), levels) == question
 
 
 def test_a_second_try_closes_after_one_answer_and_repeats_the_question_when_asked() -> None:

@@ -18,14 +18,8 @@ from numpy.typing import NDArray
 from eloquence import protocol
 from eloquence.bootstrap.practice import Practice
 from eloquence.coaching.session import Session, StoredSession
-from eloquence.conversation.conversation import (
-    Conversation,
-    Grade,
-    Measure,
-    Plan,
-    Recording,
-    Stages,
-)
+from eloquence.conversation.conversation import Conversation
+from eloquence.conversation.plan import Grade, Measure, Plan, Recording, Stages
 from eloquence.conversation.stages import LastTurn
 from eloquence.delivery import sound
 from eloquence.errors import ConnectionLostError

@@ -450,6 +450,31 @@ def test_the_most_demanding_partner_cuts_in_on_a_long_turn_and_is_heard(
     assert after.start >= cut.end - 0.5
 
 
+@pytest.mark.parametrize("order", [protocol.Interrupt(), protocol.Say(text="Attendez.")])
+def test_a_partner_who_cuts_in_can_be_stopped_at_once(
+    talk: Talk, sentence: bytes, order: protocol.ClientMessage
+) -> None:
+    talk.hello = protocol.Hello(exercise=INTERVIEW)
+    graded(talk, [0.9] * 9)
+    gap = SECOND[:12_800]
+    long = (sentence + gap) * (1 + int(25 * 32_000 / len(sentence + gap)))
+
+    async def held(learner: Learner) -> None:
+        await learner.quiet()
+        await answer(learner, sentence, times=7)
+        cut = asyncio.create_task(learner.say(long + SECOND * 6))
+        heard = len(learner.client.heard.first_sound)
+        await learner.until(lambda: len(learner.client.heard.first_sound) > heard, within=60)
+        await learner.client.send(order)
+        await cut
+        await learner.client.send(protocol.Say(text="Je conclus."))
+        await learner.quiet()
+
+    ended = clock.run(talk.held(held))
+    assert ended.status == "complete"
+    assert spoken(talk, "learner")[-1].text == "Je conclus."
+
+
 # drills and second tries
 
 

@@ -83,7 +83,7 @@ def _retry(index: int, earlier: StoredSession, library: Library) -> Practice:
     language = earlier.session.language
     exercise, scenario = _of(earlier, library)
     lines = library.lines(language)
-    question = question_before(earlier.turns, index, lines)
+    question = question_before(earlier.turns, index, lines, exercise.levels_of(scenario))
     if question is None:
         raise SessionCreationError(
             f"Turn {index} of that session is not an answer that can be tried again.",

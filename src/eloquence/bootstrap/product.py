@@ -125,7 +125,8 @@ class Eloquence:
         SessionCreationError (nothing to practise in that session), ConfigurationError (a stage
         that was named cannot serve), AgentCreationError, StorageError.
         """
-        from eloquence.conversation.conversation import Conversation, Plan, Stages
+        from eloquence.conversation.conversation import Conversation
+        from eloquence.conversation.plan import Plan, Stages
         from eloquence.conversation.stages import StageContext
 
         with self.admitted():

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from eloquence.coaching.commands import plain
 from eloquence.coaching.exercise import (
+    Demand,
     Exercise,
     FollowUp,
     Patience,
@@ -82,13 +83,16 @@ def retry_exercise(
     return made, scene
 
 
-def question_before(turns: Sequence[Turn], index: int, lines: Lines) -> str | None:
+def question_before(
+    turns: Sequence[Turn], index: int, lines: Lines, levels: Sequence[Demand] = ()
+) -> str | None:
     """The character's last question before the learner's turn of that index; empty when nothing
     was asked before it, None when there is no such turn of the learner in the exercise."""
     tried = next((turn for turn in turns if turn.index == index), None)
     if tried is None or tried.speaker != "learner" or tried.phase == "warm_up":
         return None
     asides = {*lines.silence, *lines.no_answer, *lines.pausing, *lines.no_hint, *_hints(lines)}
+    asides.update(line for demand in levels for line in demand.silence)
     asked = [
         turn.text
         for turn in turns

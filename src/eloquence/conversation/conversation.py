@@ -5,19 +5,13 @@ import contextlib
 import itertools
 import logging
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Literal, Protocol
+from typing import Any
 
-import numpy as np
 from livekit.agents import (
     AgentSession,
     AgentStateChangedEvent,
-    APIConnectionError,
-    APITimeoutError,
     CloseEvent,
     CloseReason,
     ConversationItemAddedEvent,
@@ -26,25 +20,18 @@ from livekit.agents import (
     UserInputTranscribedEvent,
     UserStateChangedEvent,
     llm,
-    stt,
-    tts,
     utils,
 )
 from livekit.agents.types import APIConnectOptions
 from livekit.agents.voice import SpeechHandle
 from livekit.agents.voice.agent_session import SessionConnectOptions
-from numpy.typing import NDArray
 
 from eloquence import protocol
-from eloquence.coaching.character import Character
-from eloquence.coaching.exercise import Exercise, Scenario
 from eloquence.coaching.hints import BLOCKED, Hint
-from eloquence.coaching.lines import Lines
 from eloquence.coaching.practice import uses
 from eloquence.coaching.prompt import instructions
 from eloquence.coaching.session import (
     Latency,
-    Session,
     SessionEnd,
     SessionStore,
     Status,
@@ -52,10 +39,14 @@ from eloquence.coaching.session import (
 )
 from eloquence.coaching.warm_up import microphone_faults
 from eloquence.conversation.coach import Coach
+from eloquence.conversation.faults import TOLD, cause_of, stage_of
 from eloquence.conversation.guidance import Cue, Guidance
+from eloquence.conversation.journal import Journal
 from eloquence.conversation.listening import Listening
 from eloquence.conversation.pace import Pace
-from eloquence.conversation.stages import HEARD, Conducts, LastTurn
+from eloquence.conversation.plan import Plan, Recording
+from eloquence.conversation.stages import HEARD, Conducts
+from eloquence.conversation.stopwatch import Stopwatch
 from eloquence.conversation.tape import RATE, Tape, TapedInput
 from eloquence.conversation.transport import Transport
 from eloquence.conversation.turn_taking import (
@@ -69,13 +60,9 @@ from eloquence.conversation.turn_taking import (
 from eloquence.conversation.utterance import Utterance
 from eloquence.delivery.sound import Sound
 from eloquence.errors import Cause, RemoteProtocolError, StorageError
+from eloquence.registry import Stage
 
 log = logging.getLogger("eloquence.conversation")
-
-Measure = Callable[[NDArray[np.float32], float], Awaitable[Sound]]
-"""Measures samples (16 kHz) that begin at a position in seconds, off the event loop."""
-Grade = Callable[[Turn], Awaitable[float | None]]
-"""How well a measured turn held the learner's goal, 0..1; None when it cannot be told."""
 
 _NUDGE_AFTER = (12.0, 30.0)
 """Seconds of silence after which the character offers to wait: once, then once more."""
@@ -103,89 +90,6 @@ _STT = APIConnectOptions(max_retry=2, retry_interval=0.5, timeout=10.0)
 _TTS = APIConnectOptions(max_retry=1, retry_interval=0.3, timeout=10.0)
 
 
-class Recording(Protocol):
-    """Keeps the sound of a conversation, with consent. Positions are seconds since it began."""
-
-    def learner(self, position: float, pcm: bytes) -> None:
-        """PCM16 mono at 16 kHz."""
-        ...
-
-    def character(self, position: float, pcm: bytes) -> None:
-        """PCM16 mono at 24 kHz: what was heard from that position on, told afterwards."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Stages:
-    """The three engine objects of one conversation, made for it alone."""
-
-    stt: stt.STT[Any]
-    llm: llm.LLM[Any]
-    tts: tts.TTS[Any]
-
-    async def aclose(self) -> None:
-        for stage in (self.stt, self.llm, self.tts):
-            await stage.aclose()
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Everything that is decided before a conversation starts."""
-
-    session: Session
-    exercise: Exercise
-    scenario: Scenario
-    character: Character
-    lines: Lines
-    stages: Stages
-    statuses: dict[str, protocol.StageStatus]
-    last_turn: LastTurn
-    by_ear: bool
-    duration: float
-    """Planned length in seconds."""
-    idle: float
-    """Seconds without a word from the learner after which the conversation is ended."""
-    patience: float | None = None
-    push_to_talk: bool = False
-    frugal: bool = False
-    """Whether a stage is served outside, so that answers should not be made in vain."""
-    measure: Measure | None = None
-    grade: Grade | None = None
-    recording: Recording | None = None
-    warm_up: bool = False
-    hints: bool = True
-    """Whether a blocked learner is offered a hint."""
-    task: str = ""
-    """What a drill or a second try asks, to be shown all along."""
-    forbidden: str = ""
-    """The word that a drill forbids."""
-    seed: int = 0
-    stopping: Callable[[], bool] = lambda: False
-    """Whether the whole process is being stopped."""
-
-
-@dataclass(slots=True)
-class _Clock:
-    """The exercise's own time: stands still while the conversation is paused."""
-
-    began: float = field(default_factory=lambda: time.monotonic())
-    paused_at: float | None = None
-    paused_for: float = 0.0
-
-    def elapsed(self) -> float:
-        now = self.paused_at if self.paused_at is not None else time.monotonic()
-        return now - self.began - self.paused_for
-
-    def pause(self) -> None:
-        if self.paused_at is None:
-            self.paused_at = time.monotonic()
-
-    def resume(self) -> None:
-        if self.paused_at is not None:
-            self.paused_for += time.monotonic() - self.paused_at
-            self.paused_at = None
-
-
 class Conversation:
     """Runs a plan over a transport and stores each turn the moment it ends."""
 
@@ -195,7 +99,7 @@ class Conversation:
         self._store = store
         self._tape = Tape(origin=time.time())
         self._listening = Listening(plan.last_turn)
-        self._clock = _Clock()
+        self._clock = Stopwatch()
         self._conductor = plan.stages.llm if isinstance(plan.stages.llm, Conducts) else None
         self._guidance = Guidance(
             plan.session,
@@ -212,14 +116,21 @@ class Conversation:
         whole = plan.session.purpose == "exercise"
         self._scene_since = 0.0 if whole and self._guidance.phase == "exercise" else None
         """When on the clock the exercise's own time began."""
-        self._warm_ups = 0
         self._warm_up_sounds: list[Sound] = []
         self._forbidden_uses = 0
         self._orders = Pace(_ORDERS_AT_MOST, _PER)
         self._messages = Pace(_MESSAGES_AT_MOST, _PER)
         self._late_patience: float | None = None
         self._cutting_in: asyncio.Task[None] | None = None
-        self._journal: asyncio.Queue[Turn | None] = asyncio.Queue(maxsize=256)
+        self._journal = Journal(
+            plan.session.id,
+            store,
+            self._tape,
+            plan.measure,
+            stored=self._acknowledge,
+            failed=lambda error: self._tell("storage_failed", error.message),
+            measured=self._note_sound,
+        )
         self._over: asyncio.Future[tuple[Status, str]] = asyncio.get_running_loop().create_future()
         self._indexes = itertools.count()
         self._caption = 0
@@ -240,7 +151,7 @@ class Conversation:
         self._hopeless = False
         self._apology = ""
         self._apology_owed = False
-        self._failed_stage: Literal["stt", "llm", "tts"] | None = None
+        self._failed_stage: Stage | None = None
         self._coach = Coach(
             instructions=self._instructions(),
             listening=self._listening,
@@ -295,13 +206,13 @@ class Conversation:
     async def _hold(self) -> tuple[Status, str]:
         async with utils.http_context.open(), asyncio.TaskGroup() as tasks:
             self._tasks = tasks
-            tasks.create_task(self._write_turns(tasks))
+            tasks.create_task(self._journal.write(tasks))
             try:
                 await self._start()
                 return await self._until_over()
             finally:
                 await self._stop()
-                await self._journal.put(None)
+                await self._journal.close()
 
     async def _until_over(self) -> tuple[Status, str]:
         reading = asyncio.create_task(self._read_messages())
@@ -390,7 +301,7 @@ class Conversation:
             case protocol.End():
                 self._finish("complete", "learner")
             case protocol.Interrupt():
-                engine.interrupt()
+                engine.interrupt(force=True)
             case protocol.Say() if not paused and self._typed.full():
                 self._tell("too_fast", self._plan.lines.too_fast)
             case protocol.Say(text=text) if not paused:
@@ -398,10 +309,10 @@ class Conversation:
             case protocol.Help() if not paused:
                 self._help()
             case protocol.Repeat() if not paused:
-                engine.interrupt()
+                engine.interrupt(force=True)
                 engine.say(self._guidance.question)
             case protocol.Restart() if not paused:
-                engine.interrupt()
+                engine.interrupt(force=True)
                 engine.clear_user_turn()
                 self._keep_unfinished_turn()
                 self._restart()
@@ -425,7 +336,7 @@ class Conversation:
                 )
                 engine.input.set_audio_enabled(not on and not paused)
             case protocol.Press() if self._push_to_talk and not paused:
-                engine.interrupt()
+                engine.interrupt(force=True)
                 engine.clear_user_turn()
                 engine.input.set_audio_enabled(True)
             case protocol.Release() if not paused:
@@ -433,7 +344,9 @@ class Conversation:
                     engine.input.set_audio_enabled(False)
                 self._plan.last_turn.finished = not self._push_to_talk
                 if self._plan.session.purpose != "exercise" and not self._transport.audible:
-                    engine.interrupt()  # the answer prepared meanwhile expects more to come
+                    engine.interrupt(
+                        force=True
+                    )  # the answer prepared meanwhile expects more to come
                 engine.commit_user_turn(transcript_timeout=2.0, stt_flush_duration=0.6)
             case protocol.Hello():
                 raise RemoteProtocolError("A second hello came in one conversation.")
@@ -505,6 +418,8 @@ class Conversation:
         cue = self._cue
         if cue is None or cue.effect is None or not said or not cue.line.startswith(said):
             return
+        if cue.effect != "begin":
+            self._cue = None
         match cue.effect:
             case "begin":
                 # A learner who goes on talking is still warming up.
@@ -565,7 +480,7 @@ class Conversation:
 
     def _advise(self) -> None:
         """Tells what is wrong with the microphone, once the whole warm-up was measured."""
-        if self._guidance.phase == "warm_up" or len(self._warm_up_sounds) < self._warm_ups:
+        if self._guidance.phase == "warm_up" or self._journal.unmeasured:
             return
         for fault in microphone_faults(self._warm_up_sounds):
             self._tell(f"microphone_{fault}", self._plan.lines.microphone[fault])
@@ -573,9 +488,15 @@ class Conversation:
 
     async def _judge(self, turn: Turn) -> None:
         """Moves the partner's level by how the turn was held."""
-        if turn.level is None or self._plan.grade is None:
+        grade = self._plan.grade
+        if turn.level is None or turn.sound is None or grade is None:
             return
-        if not self._guidance.scored(await self._plan.grade(turn)):
+        try:
+            score = await grade(turn)
+        except Exception as error:  # a fault of the scores must not cost the conversation
+            log.error("a turn was not scored: %s", type(error).__name__)
+            return
+        if not self._guidance.scored(score):
             return
         level = self._guidance.level
         assert level is not None
@@ -609,7 +530,7 @@ class Conversation:
         """Takes typed turns one after the other, each after the character has fallen silent."""
         while True:
             text = await self._typed.get()
-            await self._engine.interrupt()
+            await self._engine.interrupt(force=True)
             self._last_heard = time.monotonic()
             self._listening.recognised(text, [])
             self._taken.clear()
@@ -672,7 +593,7 @@ class Conversation:
         if state == "listening" and waited >= _UNANSWERED:
             self._fail("llm", "bad_answer")
         elif state == "thinking" and waited >= _STUCK:
-            self._engine.interrupt()
+            self._engine.interrupt(force=True)
             self._fail("tts" if self._coach.reply else "llm", "timeout")
 
     def _watch_length(self) -> None:
@@ -765,7 +686,7 @@ class Conversation:
         self._learner_ended = metrics.get("stopped_speaking_at", time.time())
         phase = self._guidance.phase
         self._take_cue()
-        self._record_turn(
+        self._journal.put(
             Turn(
                 index=next(self._indexes),
                 speaker="learner",
@@ -816,7 +737,7 @@ class Conversation:
                 response=_rounded(response),
             ),
         )
-        self._record_turn(turn)
+        self._journal.put(turn)
         self._transport.send(
             protocol.Caption(
                 id=utterance.id,
@@ -846,17 +767,17 @@ class Conversation:
         error = event.error
         if getattr(error, "recoverable", True):
             return
-        stage = _stage_of(error)
+        stage = stage_of(error)
         if stage is None:
             return
         fault = getattr(error, "error", None)
         log.error("stage %s failed: %s", stage, type(fault).__name__)
-        self._fail(stage, _cause(fault))
+        self._fail(stage, cause_of(fault))
 
-    def _fail(self, stage: Literal["stt", "llm", "tts"], cause: Cause) -> None:
+    def _fail(self, stage: Stage, cause: Cause) -> None:
         """Tells the learner of a stage that failed; the words, or the apology, still reach them."""
         self._failed_stage = stage
-        told = _TOLD.get(cause, "The service failed.")
+        told = TOLD.get(cause, "The service failed.")
         self._transport.send(protocol.Notice(code=f"{stage}_{cause}", message=told))
         if stage == "tts":
             self._owed_since = None
@@ -895,11 +816,6 @@ class Conversation:
     def _level(self) -> int | None:
         return self._guidance.level if self._guidance.phase == "exercise" else None
 
-    def _record_turn(self, turn: Turn) -> None:
-        if turn.phase == "warm_up" and turn.speaker == "learner":
-            self._warm_ups += 1
-        self._journal.put_nowait(turn)
-
     def _keep_sound(self, utterance: Utterance, started_at: float, position: float) -> None:
         recording, pcm = self._plan.recording, utterance.pcm
         if recording is None or pcm is None:
@@ -918,7 +834,7 @@ class Conversation:
         if self._listening.pending:
             text, words, voice = self._listening.take()
             spans = voice or [(word.start, word.end) for word in words]
-            self._record_turn(
+            self._journal.put(
                 Turn(
                     index=next(self._indexes),
                     speaker="learner",
@@ -932,33 +848,6 @@ class Conversation:
                 )
             )
 
-    async def _write_turns(self, tasks: asyncio.TaskGroup) -> None:
-        """Stores turns in order. While the store fails they wait in memory, and the learner is
-        told once."""
-        session_id = self._plan.session.id
-        waiting: deque[Turn] = deque()
-        told = False
-        while (turn := await self._journal.get()) is not None or waiting:
-            if turn is not None:
-                waiting.append(turn)
-            try:
-                while waiting:
-                    stored = waiting[0]
-                    await self._store.append(session_id, stored)
-                    waiting.popleft()
-                    self._acknowledge(stored)
-                    if stored.speaker == "learner" and self._plan.measure is not None:
-                        tasks.create_task(self._measure(stored, self._plan.measure))
-            except StorageError as error:
-                log.error("turns of a session wait to be stored: %s", error.message)
-                if not told:
-                    self._transport.send(
-                        protocol.Notice(code="storage_failed", message=error.message)
-                    )
-                told = True
-            if turn is None:
-                return
-
     def _acknowledge(self, turn: Turn) -> None:
         self._transport.send(
             protocol.TurnStored(
@@ -966,24 +855,13 @@ class Conversation:
             )
         )
 
-    async def _measure(self, turn: Turn, measure: Measure) -> None:
-        start = max(0.0, turn.start - _MARGIN)
-        samples = self._tape.read(start, turn.end + _MARGIN)
-        self._tape.forget(turn.end - _MARGIN)
-        if not samples.size:
-            return
-        try:
-            sound = await measure(samples, start)
-            await self._store.attach(self._plan.session.id, turn.index, sound)
-            if turn.phase == "warm_up":
-                self._warm_up_sounds.append(sound)
-                self._advise()
-            else:
-                await self._judge(turn.model_copy(update={"sound": sound}))
-        except StorageError as error:
-            log.error("the sound of a turn was not stored: %s", error.message)
-        except Exception as error:  # a fault of the measures must not cost the conversation
-            log.error("the sound of a turn was not measured: %s", type(error).__name__)
+    async def _note_sound(self, turn: Turn) -> None:
+        """Takes what was measured on the sound of a turn."""
+        if turn.phase == "exercise":
+            await self._judge(turn)
+        elif turn.sound is not None:
+            self._warm_up_sounds.append(turn.sound)
+        self._advise()
 
     @property
     def _caption_id(self) -> str:
@@ -1006,27 +884,6 @@ def _rounded(seconds: float | None) -> float | None:
     return None if seconds is None else round(max(0.0, seconds), 4)
 
 
-def _stage_of(error: object) -> Literal["stt", "llm", "tts"] | None:
-    kind = getattr(error, "type", "")
-    for stage in ("stt", "llm", "tts"):
-        if kind == f"{stage}_error":
-            return stage
-    return None
-
-
-def _cause(error: object) -> Cause:
-    status = getattr(error, "status_code", None)
-    if status in (401, 403):
-        return "authentication"
-    if status == 429:
-        return "rate_limit"
-    if isinstance(error, APITimeoutError):
-        return "timeout"
-    if isinstance(error, APIConnectionError):
-        return "unreachable"
-    return "internal"
-
-
 _ORDERS = (
     protocol.Say,
     protocol.Interrupt,
@@ -1037,12 +894,3 @@ _ORDERS = (
     protocol.SetPushToTalk,
 )
 """What costs work to follow, so that its number is bounded."""
-
-_TOLD: dict[Cause, str] = {
-    "authentication": "The service refused the key.",
-    "rate_limit": "The service refuses more requests for now.",
-    "timeout": "The service does not answer in time.",
-    "unreachable": "The service cannot be reached.",
-    "bad_answer": "The service gave no answer.",
-}
-"""What the learner is told of a failed stage: its kind, never what was said."""

@@ -1,0 +1,83 @@
+"""Everything that is decided before a conversation starts."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from livekit.agents import llm, stt, tts
+from numpy.typing import NDArray
+
+from eloquence import protocol
+from eloquence.coaching.character import Character
+from eloquence.coaching.exercise import Exercise, Scenario
+from eloquence.coaching.lines import Lines
+from eloquence.coaching.session import Session, Turn
+from eloquence.conversation.stages import LastTurn
+from eloquence.delivery.sound import Sound
+
+Measure = Callable[[NDArray[np.float32], float], Awaitable[Sound]]
+"""Measures samples (16 kHz) that begin at a position in seconds, off the event loop."""
+Grade = Callable[[Turn], Awaitable[float | None]]
+"""How well a measured turn held the learner's goal, 0..1; None when it cannot be told."""
+
+
+class Recording(Protocol):
+    """Keeps the sound of a conversation, with consent. Positions are seconds since it began."""
+
+    def learner(self, position: float, pcm: bytes) -> None:
+        """PCM16 mono at 16 kHz."""
+        ...
+
+    def character(self, position: float, pcm: bytes) -> None:
+        """PCM16 mono at 24 kHz: what was heard from that position on, told afterwards."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """The three engine objects of one conversation, made for it alone."""
+
+    stt: stt.STT[Any]
+    llm: llm.LLM[Any]
+    tts: tts.TTS[Any]
+
+    async def aclose(self) -> None:
+        for stage in (self.stt, self.llm, self.tts):
+            await stage.aclose()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that is decided before a conversation starts."""
+
+    session: Session
+    exercise: Exercise
+    scenario: Scenario
+    character: Character
+    lines: Lines
+    stages: Stages
+    statuses: dict[str, protocol.StageStatus]
+    last_turn: LastTurn
+    by_ear: bool
+    duration: float
+    """Planned length in seconds."""
+    idle: float
+    """Seconds without a word from the learner after which the conversation is ended."""
+    patience: float | None = None
+    push_to_talk: bool = False
+    frugal: bool = False
+    """Whether a stage is served outside, so that answers should not be made in vain."""
+    measure: Measure | None = None
+    grade: Grade | None = None
+    recording: Recording | None = None
+    warm_up: bool = False
+    hints: bool = True
+    """Whether a blocked learner is offered a hint."""
+    task: str = ""
+    """What a drill or a second try asks, to be shown all along."""
+    forbidden: str = ""
+    """The word that a drill forbids."""
+    seed: int = 0
+    stopping: Callable[[], bool] = lambda: False
+    """Whether the whole process is being stopped."""
