@@ -36,7 +36,7 @@ from eloquence.storage.sessions import SqlSessionStore
 
 T = TypeVar("T")
 
-MOST_KEPT = 16
+MOST_KEPT = 8
 """Reports that are kept ready; one of a long conversation is several megabytes."""
 HISTORY = 60
 """Earlier sessions that a report may look back on."""
