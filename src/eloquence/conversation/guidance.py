@@ -5,12 +5,12 @@ vain; `take` is called once, when the turn is surely over.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from eloquence.coaching.commands import command
-from eloquence.coaching.exercise import Exercise, Scenario
+from eloquence.coaching.exercise import Exercise, Register, Scenario
 from eloquence.coaching.hints import Hint, Hints
 from eloquence.coaching.levels import Ladder, lines_at
 from eloquence.coaching.lines import Lines
@@ -19,7 +19,7 @@ from eloquence.coaching.warm_up import WarmUp
 
 Effect = Literal["begin", "pause", "end"]
 
-LONG_TURN = 25.0
+LONG_TURN: Mapping[Register, float] = {"conversation": 25.0, "presentation": 60.0}
 """Seconds of one turn after which the most demanding partner cuts in."""
 BETWEEN_CUTS = 90.0
 """Seconds between two such interruptions."""
@@ -61,6 +61,7 @@ class Guidance:
         self._session = session
         self._scenario = scenario
         self._levels = exercise.levels_of(scenario)
+        self._long_turn = LONG_TURN[exercise.register_]
         self._lines = lines
         self._conducted = conducted
         self._seed = seed
@@ -176,7 +177,7 @@ class Guidance:
         """What the partner cuts in with on a turn that has lasted so long, if it does."""
         lines = lines_at(self._levels, self._ladder.level, "interruption")
         due = not self._cut_in_at or now - self._cut_in_at >= BETWEEN_CUTS
-        if not lines or talked < LONG_TURN or not due:
+        if not lines or talked < self._long_turn or not due:
             return None
         self._cut_in_at = now
         return self._drawn(lines, now)
