@@ -41,7 +41,7 @@ def pace(
 ) -> Curve:
     """Syllables per second in windows of 6 s."""
     times, values = seen.pace
-    known = [value for value in values if value is not None]
+    known = [value for value in values if value]  # a window of silence has no pace
     mean = readings["speech_rate"].value
     decimals = norms.measures["speech_rate"].decimals
     sentence = phrases.curves["pace_none"]
