@@ -67,6 +67,8 @@ def _span(words: Sequence[str]) -> Span | None:
 
 def _run_on(plain: str) -> list[Span]:
     """What a stretch that runs on, with no stop written, gives away in some `_WINDOW` words."""
+    if not any(_spans(each, plain) for each in (_GRADING, _NEAR, _LOOSE, _AMOUNT)):
+        return []
     starts = [0, *(match.end() for match in re.finditer(" ", plain))]
     found: list[Span] = []
     for at in range(1, len(starts) - _WINDOW + 1):
@@ -156,6 +158,7 @@ _BIG = _any(
     r" | twenty(?: one)? | (?:a |one )?hundred"
 )
 _NUMBER = _any(r"\d+", _ONE, _BIG)
+_AMOUNT = _words(_BIG)
 _ALONE = r"(?= ,|$| et | and | partout| everywhere)"  # a number of nothing
 _HIGHEST = _any(
     "max | maximum | maximale? | la plus haute | le plus haut | la plus élevée | le plus élevé"

@@ -51,7 +51,7 @@ async def judge(
     majority be told from chance). Under 40 words of the learner nothing is asked. Never raises for
     what the model does; cancelling it cancels the calls.
     """
-    spoken = sentences(stored.turns)
+    spoken = await asyncio.to_thread(sentences, stored.turns)  # a second for an hour of speech
     criteria = [criterion for criterion in rubric.criteria if not criterion.delivery]
     if learner_words(spoken) < judging.LEAST_WORDS:
         done = [CriterionJudgement(criterion=each.id, reason="too_short") for each in criteria]
@@ -75,7 +75,8 @@ async def rewrite(
 ) -> Rewrite | None:
     """A better version of one sentence of the learner's turn `turn`, with their facts; None when
     there is no fit sentence, or the model gave nothing that may be shown."""
-    sentence = judging.rewritable(sentences(stored.turns), turn)
+    spoken = await asyncio.to_thread(sentences, stored.turns)
+    sentence = judging.rewritable(spoken, turn)
     if sentence is None:
         return None
     try:
