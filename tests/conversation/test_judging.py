@@ -316,6 +316,22 @@ async def test_over_http_the_request_is_short_cool_and_says_no_name(
     assert body["temperature"] == judging.TEMPERATURE
     assert body["max_tokens"] == judging.TOKENS
     assert "marie" not in json.dumps(body["messages"]).lower()
+    form = body["response_format"]
+    assert isinstance(form, dict)
+    schema = form["json_schema"]["schema"]
+    assert list(schema["properties"]) == ["spans", "level", "missing", "why"]
+    assert schema["properties"]["level"]["maximum"] == 4
+
+
+async def test_over_http_a_host_that_knows_no_forms_is_asked_without(
+    services: Services, resources: Resources
+) -> None:
+    services.reply = answer()
+    services.unknown = frozenset({"response_format"})
+    found = await judged(chat(services.url, resources))
+    assert all((each.level, each.void) == (3, 0) for each in found.criteria)
+    refused = [asked for asked in services.asked if "response_format" in asked.json()]
+    assert len(refused) <= judging.AT_ONCE
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ class Void:
 
 
 class _Answer(Model):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, title="Answer")
 
     class Span(Model):
         model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -117,8 +117,8 @@ def prompt(
 
 
 def answer_schema(rubric: Rubric) -> dict[str, Any]:
-    """The JSON Schema of an answer, for hosts that can hold a model to one."""
-    schema: dict[str, Any] = json.loads(json.dumps(_SCHEMA))
+    """The JSON Schema of an answer, for hosts that can hold a model to one: spans first."""
+    schema = _Answer.model_json_schema()
     schema["properties"]["level"]["maximum"] = len(rubric.scale) - 1
     return schema
 
@@ -306,33 +306,6 @@ _SHAPE: dict[str, Any] = {
     "level": 2,
     "missing": ["…"],
     "why": "…",
-}
-_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "spans": {
-            "type": "array",
-            "maxItems": 8,
-            "items": {
-                "type": "object",
-                "properties": {
-                    "s": {"type": "integer", "minimum": 1},
-                    "quote": {"type": "string", "maxLength": 400},
-                },
-                "required": ["s", "quote"],
-                "additionalProperties": False,
-            },
-        },
-        "level": {"type": "integer", "minimum": 0},
-        "missing": {
-            "type": "array",
-            "maxItems": 6,
-            "items": {"type": "string", "maxLength": 160},
-        },
-        "why": {"type": "string", "maxLength": 400},
-    },
-    "required": ["spans", "level", "missing", "why"],
-    "additionalProperties": False,
 }
 _TOLD: dict[Language, dict[str, str]] = {
     "fr": {

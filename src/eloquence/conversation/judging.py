@@ -11,7 +11,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from livekit.agents import APIConnectOptions, llm
+from livekit.agents import APIConnectOptions, APIStatusError, llm
 
 from eloquence.coaching import judging
 from eloquence.coaching.exercise import Exercise
@@ -29,6 +29,8 @@ AT_ONCE = 2
 """How many answers are waited for at the same time."""
 TEMPERATURE = 0.2
 TOKENS = 600
+
+_NO_SUCH_KEY = (400, 404, 415, 422, 501)
 
 _log = logging.getLogger(__name__)
 
@@ -117,6 +119,11 @@ class _Asking:
         self._scenario = scenario
         self._samples = samples
         self._places = asyncio.Semaphore(AT_ONCE)
+        self._form: dict[str, Any] | None = {
+            "type": "json_schema",
+            "json_schema": {"name": "judgement", "schema": judging.answer_schema(rubric)},
+        }
+        """What the host is asked to hold the model to; None once it refused."""
 
     async def criteria(self, criteria: Sequence[Criterion]) -> list[CriterionJudgement]:
         given: dict[str, list[Sample | Void]] = {each.id: [] for each in criteria}
@@ -137,7 +144,7 @@ class _Asking:
         async with self._places:
             try:
                 async with asyncio.timeout(ANSWER_SECONDS):
-                    text = await _answer(self._model, messages)
+                    text = await self._answer(messages)
             except Exception as error:  # a plugin may raise anything; the session must not fail
                 _log.warning("no answer from the judge", extra={"error": type(error).__name__})
                 return Void("failed")
@@ -145,14 +152,29 @@ class _Asking:
             return Void("failed")
         return judging.parsed(text, self._rubric, self._spoken)
 
+    async def _answer(self, messages: Sequence[Message]) -> str:
+        """An answer; a host that knows no forms is asked again without, and so from then on."""
+        form = self._form
+        try:
+            return await _answer(self._model, messages, form)
+        except APIStatusError as error:
+            if form is None or error.status_code not in _NO_SUCH_KEY:
+                raise
+        self._form = None
+        return await _answer(self._model, messages)
 
-async def _answer(model: llm.LLM[Any], messages: Sequence[Message]) -> str:
+
+async def _answer(
+    model: llm.LLM[Any], messages: Sequence[Message], form: dict[str, Any] | None = None
+) -> str:
     """What the model writes, up to the length that is read."""
     context = llm.ChatContext.empty()
     for role, text in messages:
         context.add_message(role=role, content=text)
     text = ""
-    asked = {"temperature": TEMPERATURE, "max_tokens": TOKENS}
+    asked: dict[str, Any] = {"temperature": TEMPERATURE, "max_tokens": TOKENS}
+    if form is not None:
+        asked["response_format"] = form
     options = APIConnectOptions(max_retry=0, timeout=ANSWER_SECONDS)
     async with model.chat(chat_ctx=context, conn_options=options, extra_kwargs=asked) as stream:
         async for chunk in stream:

@@ -28,7 +28,14 @@ Mode = Literal[
 the middle, holding or closing the connection; `slow` waits `slow_seconds` between pieces;
 `garbage` sends random bytes, `html` a page, `empty` a well-formed answer with nothing in it."""
 
-_STATUS = {200: "OK", 401: "Unauthorized", 404: "Not Found", 429: "Too Many Requests", 500: "Error"}
+_STATUS = {
+    200: "OK",
+    400: "Bad Request",
+    401: "Unauthorized",
+    404: "Not Found",
+    429: "Too Many Requests",
+    500: "Error",
+}
 _HTML = b"<!doctype html><title>It works!</title><p>It works!"
 _GARBAGE = bytes((37 * number + 11) % 256 for number in range(4096))
 _WEBSOCKET = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -73,6 +80,8 @@ class Services:
     """Before the first token, byte or transcript."""
     token_seconds: float = 0.0
     slow_seconds: float = 4.0
+    unknown: frozenset[str] = frozenset()
+    """Keys that a chat request must not have: one with such a key is answered 400."""
     asked: list[Asked] = field(default_factory=list)
     heard_bytes: int = 0
     """PCM that came over the WebSocket."""
@@ -162,6 +171,9 @@ class Services:
     async def _chat(self, asked: Asked, writer: asyncio.StreamWriter) -> bool:
         if self.mode == "garbage":
             await _send(writer, 200, "text/event-stream", _GARBAGE)
+            return True
+        if self.unknown & asked.json().keys():
+            await _send(writer, 400, "application/json", b'{"error": {"message": "unknown key"}}')
             return True
         text = "" if self.mode == "empty" else self.reply
         if not asked.json().get("stream"):
