@@ -64,11 +64,47 @@ async def test_each_kind_of_recording_becomes_the_same_samples(
     sound = np.repeat(tone(2.0, rate)[:, None], channels, axis=1)
     soundfile.write(tmp_path / name, sound, rate, format=kind, subtype=subtype)
     decoded = await decode(tmp_path / name)
-    assert decoded.samples.dtype == np.int16
-    assert decoded.duration == decoded.samples.size / RATE == pytest.approx(2.0, abs=0.06)
-    assert loudest(decoded.samples) == pytest.approx(440, abs=1)
-    level = np.sqrt(np.mean((decoded.samples / 32768) ** 2))
+    samples = decoded.samples[:]
+    assert samples.dtype == np.int16
+    assert decoded.duration == len(decoded.samples) / RATE == pytest.approx(2.0, abs=0.06)
+    assert loudest(samples.astype(np.float32)) == pytest.approx(440, abs=1)
+    level = np.sqrt(np.mean((samples / 32768) ** 2))
     assert level == pytest.approx(0.5 / np.sqrt(2), rel=0.05)
+
+
+async def test_any_piece_of_a_recording_can_be_read(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", tone(2.0, RATE), RATE)
+    samples = (await decode(tmp_path / "a.wav")).samples
+    whole = samples[:]
+    assert len(samples) == whole.size == 2 * RATE
+    for piece in (slice(100, 300), slice(31_990, 40_000), slice(0, 0), slice(-5, None)):
+        assert samples[piece].tolist() == whole[piece].tolist()
+    with pytest.raises(ValueError, match="step"):
+        samples[::2]
+
+
+async def test_the_samples_leave_no_file_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "unpacked"
+    place.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(place))
+    soundfile.write(tmp_path / "a.wav", tone(2.0, RATE), RATE)
+    decoded = await decode(tmp_path / "a.wav")
+    assert decoded.samples[:10].size == 10
+    del decoded
+    assert list(place.iterdir()) == []
+
+
+async def test_a_full_disk_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(io.BytesIO):
+        def write(self, _: object) -> int:
+            raise OSError(28, "No space left on device")
+
+    soundfile.write(tmp_path / "a.wav", tone(2.0, RATE), RATE)
+    monkeypatch.setattr("tempfile.TemporaryFile", Full)
+    with pytest.raises(RecordingError, match="disk is full"):
+        await decode(tmp_path / "a.wav")
 
 
 async def test_progress_rises_to_the_whole(tmp_path: Path) -> None:
@@ -153,7 +189,7 @@ async def test_values_that_are_no_numbers_do_not_spread(tmp_path: Path) -> None:
     sound[100:110] = np.nan
     sound[200] = np.inf
     soundfile.write(tmp_path / "a.wav", sound, RATE, subtype="FLOAT")
-    samples = (await decode(tmp_path / "a.wav")).samples
+    samples = (await decode(tmp_path / "a.wav")).samples[:]
     assert samples.size == RATE
     assert samples[:90] == pytest.approx(32768 * tone(1.0, RATE)[:90], abs=1)
     assert samples[300:] == pytest.approx(32768 * tone(1.0, RATE)[300:], abs=1)

@@ -104,7 +104,7 @@ async def _talk(
                 hello,
                 microphone=place.microphone(lambda: client),
                 sink=place.hear,
-                on_message=_show,
+                on_message=lambda message: _take(message, client),
             )
             serving = asyncio.create_task(eloquence.serve(server))
             try:
@@ -150,6 +150,34 @@ def _ending_on_interrupt(client: "Client") -> "Iterator[None]":
         loop.remove_signal_handler(signal.SIGINT)
 
 
+async def _take(message: "ServerMessage", client: "Client") -> None:
+    """Shows the message; after a pause that was asked for by voice, goes on at the next Enter, at
+    once where the keyboard cannot be waited for."""
+    import asyncio
+    import sys
+
+    from eloquence.protocol import Resume, StateChanged
+
+    _show(message)
+    if not (isinstance(message, StateChanged) and message.state == "paused"):
+        return
+    loop = asyncio.get_running_loop()
+    going_on: list[asyncio.Task[None]] = []
+
+    def entered() -> None:
+        loop.remove_reader(sys.stdin)
+        sys.stdin.readline()
+        going_on.append(asyncio.ensure_future(client.send(Resume())))
+
+    try:
+        if not sys.stdin.isatty():
+            raise NotImplementedError
+        loop.add_reader(sys.stdin, entered)
+        typer.echo("Paused: Enter goes on.", err=True)
+    except NotImplementedError:  # no keyboard, or Windows, whose loop does not read it
+        await client.send(Resume())
+
+
 def _show(message: "ServerMessage") -> None:
     from eloquence import protocol
 
@@ -190,7 +218,7 @@ class Recorded:
         """Raises RecordingError when the file cannot be read as sound."""
         from eloquence.storage.decoding import decode
 
-        return cls((await decode(path)).samples.astype("<i2").tobytes())
+        return cls((await decode(path)).samples[:].astype("<i2").tobytes())
 
     def __enter__(self) -> "Recorded":
         return self

@@ -26,7 +26,7 @@ from eloquence.delivery.sound import Samples, Sound, as_float, measure
 from eloquence.delivery.words import Word
 from eloquence.errors import DependencyNotFoundError
 from eloquence.storage import content
-from eloquence.storage.decoding import MAX_SECONDS, RATE, decode
+from eloquence.storage.decoding import MAX_SECONDS, RATE, Waveform, decode
 
 if TYPE_CHECKING:
     from eloquence.coaching.report import Report
@@ -192,7 +192,7 @@ async def recorded_session(
         tell("listen", end / duration)
     tell("listen", 1.0)
     session = Session(
-        id=f"recording-{hashlib.sha256(samples.data).hexdigest()[:16]}",
+        id=f"recording-{await asyncio.to_thread(_digest, samples)}",
         exercise=exercise.id,
         scenario=exercise.scenario().id,
         character=exercise.character,
@@ -209,7 +209,7 @@ async def recorded_session(
     )
 
 
-def turn_spans(samples: Samples) -> list[Span]:
+def turn_spans(samples: Samples | Waveform) -> list[Span]:
     """Where there may be speech: stretches of at most `LONGEST_TURN` seconds, with silences of at
     least `TURN_SILENCE` between them or a cut. `samples` are mono at `RATE`."""
     size = round(_FRAME * RATE)
@@ -254,7 +254,7 @@ def sentence_spans(speech: Sequence[Span]) -> list[Span]:
 
 
 async def _recognised(
-    samples: Samples, sound: Sound, recognise: "Recognise | None"
+    samples: Waveform, sound: Sound, recognise: "Recognise | None"
 ) -> tuple[str, tuple[Word, ...] | None]:
     """What was said in a turn; the words are None when their times are not known."""
     if recognise is None:
@@ -278,7 +278,7 @@ def _later(word: Word, seconds: float) -> Word:
     return Word(word.text, start, end, word.confidence)
 
 
-def _power(samples: Samples, count: int, size: int) -> NDArray[np.float64]:
+def _power(samples: Samples | Waveform, count: int, size: int) -> NDArray[np.float64]:
     """Mean square of each of `count` frames of `size` samples, a minute at a time."""
     power = np.zeros(count)
     for first in range(0, count, 3000):
@@ -288,11 +288,19 @@ def _power(samples: Samples, count: int, size: int) -> NDArray[np.float64]:
     return power
 
 
+def _digest(samples: Waveform) -> str:
+    """What names a recording: the same samples have the same name."""
+    digest = hashlib.sha256()
+    for first in range(0, len(samples), 60 * RATE):
+        digest.update(samples[first : first + 60 * RATE].data)
+    return digest.hexdigest()[:16]
+
+
 def _recorded_at(path: Path) -> float:
     return path.stat().st_mtime
 
 
-def _measured(samples: Samples, start: float, end: float) -> Sound:
+def _measured(samples: Waveform, start: float, end: float) -> Sound:
     first = max(0, round(start * RATE))
     return measure(samples[first : round(end * RATE)], RATE, start=first / RATE)
 

@@ -17,14 +17,14 @@ from eloquence.coaching.character import Language
 from eloquence.coaching.exercise import Criteria, Exercise, Register
 from eloquence.coaching.report import Report
 from eloquence.coaching.session import Session, SessionEnd, StoredSession, Turn
-from eloquence.delivery.sound import Samples, measure
+from eloquence.delivery.sound import measure
 from eloquence.delivery.words import Word
 from eloquence.errors import LineError
 from eloquence.ops import parallel
-from eloquence.ops.analysis import EXERCISE, MARGIN, TURN_SILENCE, recorded_session
+from eloquence.ops.analysis import EXERCISE, LONGEST_TURN, MARGIN, TURN_SILENCE, recorded_session
 from eloquence.ops.folder import BY_EAR_MEGABYTES, Failure
 from eloquence.storage import content
-from eloquence.storage.decoding import MAX_SECONDS, RATE, decode
+from eloquence.storage.decoding import MAX_SECONDS, RATE, Waveform, decode
 
 BEYOND = 0.5
 """Seconds by which the last word may end after its recording."""
@@ -186,7 +186,7 @@ def _whole(library: content.Library, language: Language, register: Register) -> 
 async def _timed(asked: Line, number: int, folder: Path, exercise: Exercise) -> StoredSession:
     """The session of words whose times are given, with the sound where there is a recording."""
     words = [Word(text, start, end) for text, start, end in asked.words or ()]
-    samples: Samples | None = None
+    samples: Waveform | None = None
     duration = max((word.end for word in words), default=0.0)
     if asked.wav is not None:
         samples, seconds = await decode(folder / asked.wav, max_seconds=MAX_SECONDS)
@@ -213,19 +213,36 @@ async def _timed(asked: Line, number: int, folder: Path, exercise: Exercise) -> 
 
 
 def _parts(words: list[Word]) -> Iterator[tuple[Word, ...]]:
-    """The words without the silences that are somebody else's."""
+    """The words without the silences that are somebody else's, and no part longer than a turn of a
+    recording: it is cut at the longest silence of its second half."""
     first = 0
-    latest = 0.0
-    for index, word in enumerate(words):
-        if index and word.start - latest >= TURN_SILENCE:
+    for index in range(1, len(words) + 1):
+        if index < len(words) and _gap(words, index) < TURN_SILENCE:
+            continue
+        while words[index - 1].end - words[first].start > LONGEST_TURN:
+            begin = words[first].start
+            places = [
+                at
+                for at in range(first + 1, index)
+                if words[at - 1].end - begin <= LONGEST_TURN
+                and words[at].start - begin >= LONGEST_TURN / 2
+            ]
+            cut = max(places, key=lambda at: (_gap(words, at), at), default=first + 1)
+            if cut == index:
+                break
+            yield tuple(words[first:cut])
+            first = cut
+        if first < index:
             yield tuple(words[first:index])
-            first = index
-        latest = max(latest, word.end)
-    if words:
-        yield tuple(words[first:])
+        first = index
 
 
-def _turn(index: int, words: tuple[Word, ...], samples: Samples | None) -> Turn:
+def _gap(words: list[Word], index: int) -> float:
+    """Seconds of silence before a word."""
+    return round(words[index].start - words[index - 1].end, 3)
+
+
+def _turn(index: int, words: tuple[Word, ...], samples: Waveform | None) -> Turn:
     start, end = words[0].start, max(word.end for word in words)
     sound = None
     if samples is not None:

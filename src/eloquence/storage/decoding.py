@@ -8,9 +8,13 @@ import asyncio
 import os
 import stat
 import sys
+import tempfile
+import threading
+import weakref
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,12 +30,37 @@ WALL_SECONDS = 300.0
 _CONVERT = "Convert it, for example with: ffmpeg -i RECORDING -ar 16000 -ac 1 out.wav"
 
 
-class Decoded(NamedTuple):
-    """A recording as samples: int16, mono, `RATE` per second. An hour is 115 MB."""
+class Waveform:
+    """Samples that lie in a file without a name and are read where they are asked for: int16, mono,
+    `RATE` per second. An hour of them costs 115 MB of disk and no memory.
 
-    samples: npt.NDArray[np.int16]
+    The file goes with the object, or with the process.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._lock = threading.Lock()
+        self._count = file.seek(0, os.SEEK_END) // 2
+        weakref.finalize(self, file.close)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, piece: slice) -> npt.NDArray[np.int16]:
+        first, last, step = piece.indices(self._count)
+        if step != 1:
+            raise ValueError("samples are read without a step")
+        with self._lock:
+            self._file.seek(2 * first)
+            found = self._file.read(2 * max(0, last - first))
+        return np.frombuffer(found, dtype="<i2").astype(np.int16, copy=False)
+
+
+class Decoded(NamedTuple):
+    """A recording as samples, and how many seconds they last."""
+
+    samples: Waveform
     duration: float
-    """Seconds."""
 
 
 async def decode(
@@ -71,27 +100,36 @@ async def decode(
             elif kind == "refused":
                 told = rest
 
-    sound = bytearray()  # one that grows: pieces joined at the end would lie in memory twice
-
-    async def keep(pieces: asyncio.StreamReader) -> None:
-        while piece := await pieces.read(1 << 16):
-            sound.extend(piece)
-
-    try:
-        async with asyncio.timeout(WALL_SECONDS), asyncio.TaskGroup() as tasks:
-            tasks.create_task(listen(child.stderr))
-            tasks.create_task(keep(child.stdout))
-            tasks.create_task(child.wait())
-    except TimeoutError as error:
-        raise _refusal(path, "time", max_seconds) from error
-    finally:
-        if child.returncode is None:
+    async def keep(pieces: asyncio.StreamReader, file: IO[bytes]) -> None:
+        nonlocal told
+        try:
+            while piece := await pieces.read(1 << 16):
+                file.write(piece)
+            file.flush()
+        except OSError:
+            told = "disk"
             child.kill()
-            await child.wait()
-    if child.returncode != 0:
-        raise _refusal(path, told or "died", max_seconds)
-    samples = np.frombuffer(sound, dtype="<i2").astype(np.int16, copy=False)
-    return Decoded(samples, samples.size / RATE)
+
+    with ExitStack() as unfinished:
+        try:
+            file = unfinished.enter_context(tempfile.TemporaryFile())
+            async with asyncio.timeout(WALL_SECONDS), asyncio.TaskGroup() as tasks:
+                tasks.create_task(listen(child.stderr))
+                tasks.create_task(keep(child.stdout, file))
+                tasks.create_task(child.wait())
+        except TimeoutError as error:
+            raise _refusal(path, "time", max_seconds) from error
+        except OSError as error:
+            raise _refusal(path, "disk", max_seconds) from error
+        finally:
+            if child.returncode is None:
+                child.kill()
+                await child.wait()
+        if child.returncode != 0 or told:
+            raise _refusal(path, told or "died", max_seconds)
+        samples = Waveform(file)
+        unfinished.pop_all()
+    return Decoded(samples, len(samples) / RATE)
 
 
 def _opened(path: Path) -> int:
@@ -141,6 +179,10 @@ def _refusal(path: Path, told: str, max_seconds: float) -> RecordingError:
         ),
         "empty": (f"The file {path} holds no sound at all.", "Record or export it again."),
         "memory": (f"The file {path} needs more memory than a recording may.", _CONVERT),
+        "disk": (
+            f"The sound of {path} could not be unpacked: the disk is full.",
+            "Free some space: an hour of sound takes 120 MB while it is analysed.",
+        ),
         "time": (
             f"The file {path} took more than {WALL_SECONDS:g} s to read.",
             "Cut it into shorter parts.",
