@@ -75,6 +75,13 @@ def phrases() -> Phrases:
 
 
 @pytest.fixture
+def an_exercise() -> Callable[..., Exercise]:
+    """A function that makes an exercise of free conversation: language, register, criteria,
+    questions."""
+    return exercise
+
+
+@pytest.fixture
 def assessed() -> Assess:
     """A function that makes the report of some turns."""
 

@@ -87,7 +87,9 @@ def assess(
     warm_up = observation([one for one in turns if one.phase == "warm_up"], standards, lexicon)
     take = _take(stored, exercise, seen, standards, phrases)
     results = _results(stored, exercise, rubric, take)
-    rises = effects(results, take.moments, take.tally, take.readings, standards, exercise.register_)
+    rises = effects(
+        results, take.moments, seen, take.tally, take.readings, standards, exercise.register_
+    )
     dimensions = tuple(
         _dimension(name, one, rises, take, by_ear=seen.by_ear) for name, one in results.items()
     )

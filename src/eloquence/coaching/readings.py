@@ -33,21 +33,25 @@ def readings(
 ) -> dict[str, Reading]:
     """Every measure of `norms` on a tally of the session."""
     found = {}
-    for name, norm in norms.measures.items():
+    for name in norms.measures:
         reason = _unmeasured(name, seen, tally, norms, profile)
-        value = None if reason else MEASURES[name](tally)
-        if value is None:
-            found[name] = Reading(None, reason=reason or "nothing")
-            continue
-        amount = float(getattr(tally, norm.per))
-        error = standard_error(norm, value, amount, by_ear=seen.by_ear)
-        if not seen.punctuated:
-            if name == "mid_phrase_pauses":
-                error = hypot(error, norms.unknown_pauses.error)
-            elif name == "turn_end_pitch" and not seen.by_ear:
-                error = hypot(error, _UNASKED)
-        found[name] = Reading(value, error)
+        found[name] = Reading(None, reason=reason) if reason else reading(name, seen, tally, norms)
     return found
+
+
+def reading(name: str, seen: Observation, tally: Tally, norms: Norms) -> Reading:
+    """One measure on a tally of the session, whether or not it should be taken there."""
+    norm = norms.measures[name]
+    value = MEASURES[name](tally)
+    if value is None:
+        return Reading(None, reason="nothing")
+    error = standard_error(norm, value, float(getattr(tally, norm.per)), by_ear=seen.by_ear)
+    if not seen.punctuated:
+        if name == "mid_phrase_pauses":
+            error = hypot(error, norms.unknown_pauses.error)
+        elif name == "turn_end_pitch" and not seen.by_ear:
+            error = hypot(error, _UNASKED)
+    return Reading(value, error)
 
 
 def _unmeasured(name: str, seen: Observation, tally: Tally, norms: Norms, profile: Profile) -> str:

@@ -9,8 +9,9 @@ from eloquence.coaching.exercise import Dimension, Register
 from eloquence.coaching.judging import JudgedScore
 from eloquence.coaching.norms import Norms
 from eloquence.coaching.observation import Moment, Observation
+from eloquence.coaching.readings import reading
 from eloquence.coaching.report import Overall
-from eloquence.delivery.tally import MEASURES, Tally
+from eloquence.delivery.tally import Tally
 
 WORTH_A_RETRY = 8.0
 """Seconds of speech that a turn needs to be worth trying again."""
@@ -114,6 +115,7 @@ def overall(
 def effects(
     results: Mapping[Dimension, Result],
     found: Sequence[Moment],
+    seen: Observation,
     tally: Tally,
     readings: Mapping[str, Reading],
     norms: Norms,
@@ -134,7 +136,7 @@ def effects(
         rises[moment] = dict.fromkeys(concerned, 0.0)
         if moment.good or not concerned:
             continue
-        left = _left(tally, moment.costs, readings, norms, moment.measures)
+        left = _left(seen, tally, moment.costs, readings, norms, moment.measures)
         for name in concerned:
             then = quick_score(norms.dimensions[name], left, norms, register, parts[name])
             rises[moment][name] = results[name].measured_weight * max(0.0, then - now[name])
@@ -167,7 +169,7 @@ def weakest_turn(
     for turn in seen.turns:
         if turn.span[1] - turn.span[0] < WORTH_A_RETRY or len(seen.turns) < 2:
             continue
-        rise = mean(_left(tally, turn.tally, readings, norms)) - now
+        rise = mean(_left(seen, tally, turn.tally, readings, norms)) - now
         if rise > 1e-9 and (best is None or rise > best[0]):
             best = (rise, turn.index)
     return best[1] if best else None
@@ -178,6 +180,7 @@ def _counts(one: Result) -> bool:
 
 
 def _left(
+    seen: Observation,
     tally: Tally,
     costs: Tally,
     readings: Mapping[str, Reading],
@@ -192,5 +195,5 @@ def _left(
     found = {}
     for name in norms.measures:
         lost = readings[name].value is None or name in gone
-        found[name] = Reading(None if lost else MEASURES[name](left), readings[name].error)
+        found[name] = Reading(None) if lost else reading(name, seen, left, norms)
     return found
