@@ -39,7 +39,10 @@ export interface Hello {
   retry?: number | null;
 }
 
-/** Asks for a hint (the « Aide » button). It is said aloud as well as shown. */
+/**
+ * Asks for a hint (the « Aide » button). It is shown, and said aloud unless the learner is
+ * talking.
+ */
 export interface Help {
   type: "help";
 }

@@ -132,7 +132,8 @@ class Interrupt(Message):
 
 
 class Help(Message):
-    """Asks for a hint (the « Aide » button). It is said aloud as well as shown."""
+    """Asks for a hint (the « Aide » button). It is shown, and said aloud unless the learner is
+    talking."""
 
     type: Literal["help"] = "help"
 

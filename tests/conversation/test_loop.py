@@ -246,6 +246,24 @@ def test_a_hint_that_is_asked_for_is_shown_and_said_ahead_of_the_partner(
         assert not talk.llm.asked
 
 
+def test_help_for_one_who_is_talking_is_shown_and_not_said_over_them(
+    talk: Talk, sentence: bytes
+) -> None:
+    async def held(learner: Learner) -> None:
+        await learner.quiet()
+        talking = asyncio.create_task(learner.say(sentence))
+        await learner.until(lambda: learner.count("hearing", on=True) > 0)
+        await learner.client.send(protocol.Help())
+        await talking
+        await learner.quiet()
+
+    clock.run(talk.held(held))
+    (hint,) = hints(talk.learner)
+    assert not hint.spoken
+    assert hint.text not in talk.tts.said
+    assert len(spoken(talk, "learner")) == 1
+
+
 def test_in_an_exam_there_is_no_hint_and_no_encouragement(talk: Talk, sentence: bytes) -> None:
     talk.hello = protocol.Hello(exercise=INTERVIEW, exam=True)
     talk.stt.texts = ["Aidez-moi."]

@@ -462,8 +462,10 @@ class Conversation:
             self._tell("no_hint", self._plan.lines.no_hint[0])
             return
         self._guidance.hints.gave(hint, now)
-        self._show_hint(hint, spoken=True)
-        self._engine.say(hint.text)
+        talking = self._listening.speaking
+        self._show_hint(hint, spoken=not talking)
+        if not talking:
+            self._engine.say(hint.text)
 
     def _offer_hint(self, silence: float) -> None:
         if self._guidance.phase == "warm_up" or silence <= BLOCKED:

@@ -75,7 +75,7 @@ class Guidance:
         self.hints = Hints(
             lines.hints,
             goal=session.goal,
-            parts=exercise.parts,
+            parts=() if session.purpose == "drill" else exercise.parts,
             offered=self.offers_hints,
             exam=session.exam,
         )
