@@ -201,10 +201,23 @@ def _noise(seconds: float) -> np.ndarray[Any, Any]:
     return np.random.default_rng(7).standard_normal(round(seconds * RATE)) * 0.05
 
 
+def _music(seconds: float) -> np.ndarray[Any, Any]:
+    """Chords of three notes, a new one each second, with the decay of strings."""
+    times = np.arange(RATE) / RATE
+    chords = []
+    for index in range(round(seconds)):
+        base = 220 * 2 ** ((0, 5, 7, 3)[index % 4] / 12)
+        notes = [base * 2 ** (step / 12) for step in (0, 4, 7)]
+        tone = sum(np.sin(2 * np.pi * hertz * n * times) / n for hertz in notes for n in (1, 2, 3))
+        chords.append(0.1 * tone * np.exp(-1.5 * times))
+    return np.concatenate(chords)
+
+
 UNSPOKEN: list[tuple[str, Callable[[], np.ndarray[Any, Any]]]] = [
     ("silence.flac", lambda: np.zeros(600 * RATE)),
     ("noise.wav", lambda: _noise(20)),
     ("short.wav", lambda: _noise(0.2)),
+    ("music.flac", lambda: _music(60)),
 ]
 
 
@@ -221,6 +234,13 @@ def test_a_recording_without_speech_gives_a_report_that_says_why_nothing_is_scor
         assert score.state == "not_scored"
         assert score.score is None
         assert score.reason
+
+
+def test_a_recording_of_no_length_is_refused_with_the_reason(run: Run, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "none.wav", np.zeros(0), RATE)
+    ran = run("analyse", tmp_path / "none.wav")
+    assert ran.status == 4
+    assert "no sound" in ran.err
 
 
 def test_a_header_that_claims_hours_gives_a_report_of_what_is_there(

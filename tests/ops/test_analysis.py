@@ -1,6 +1,10 @@
 """From a recording to a session: turns, measures, words, always the same."""
 
 import asyncio
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -156,3 +160,39 @@ async def test_the_same_recording_gives_the_same_session(shared_data: Path) -> N
     (turn,) = first.turns
     assert turn.sound is not None
     assert 20 <= len(turn.sound.nuclei) <= 45, "the sentence has 34 syllables"
+
+
+_HOUR = """
+import asyncio, json, resource, sys
+from pathlib import Path
+from eloquence.config import load
+from eloquence.ops.analysis import analyse
+report = asyncio.run(analyse(load(stt="none"), Path(sys.argv[1])))
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(json.dumps([report.duration, report.speech_seconds, len(report.turns), peak / 1024]))
+"""
+
+
+@pytest.mark.speech
+def test_an_hour_has_a_report_and_stays_under_300_megabytes(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    """An hour with five stretches of speech: 235 MB at its peak. An hour full of speech, by hand:
+    265 MB and 30 s of one core."""
+    speech, rate = soundfile.read(shared_data / "fixtures-fr/lamartine.wav", dtype="float32")
+    assert rate == RATE
+    with soundfile.SoundFile(tmp_path / "hour.flac", "w", RATE, 1) as file:
+        for _ in range(5):
+            file.write(np.concatenate([speech, np.zeros(720 * RATE - len(speech), np.float32)]))
+    ran = subprocess.run(
+        [sys.executable, "-c", _HOUR, str(tmp_path / "hour.flac")],
+        env={**os.environ, "ELOQUENCE_STT": "none"},
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    duration, seconds, turns, peak = json.loads(ran.stdout)
+    assert duration == pytest.approx(3600)
+    assert turns == 5
+    assert seconds == pytest.approx(66, abs=3)
+    assert peak < 300

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from eloquence.ops.scoring import score_lines
+from eloquence.delivery.words import Word
+from eloquence.ops.scoring import _parts, score_lines
 from eloquence.testing.corpora import Sentence, rhapsodie, turns
 
 RATE = 16_000
@@ -104,6 +105,22 @@ def test_a_recording_without_words_is_measured_by_ear(tmp_path: Path) -> None:
     (found,), _, failed = scored([{"id": "a", "wav": "a.wav", "text": "bonjour"}], tmp_path)
     assert failed == [False]
     assert found["measures"]["words_per_minute"] is None
+
+
+def test_a_long_silence_and_a_long_speech_make_turns() -> None:
+    """As in a recording: parted at 5 s of silence, cut at the longest one after 60 s."""
+
+    def spans(words: list[Word]) -> list[tuple[float, float]]:
+        return [(part[0].start, part[-1].end) for part in _parts(words)]
+
+    assert spans([]) == []
+    assert spans([Word("a", 0, 1), Word("b", 6, 7), Word("c", 7.5, 8)]) == [(0, 1), (6, 8)]
+    assert spans([Word("a", 0, 500), Word("b", 500, 900)]) == [(0, 500), (500, 900)]
+    even = [Word("a", at, at + 0.5) for at in range(200)]
+    assert spans(even) == [(0, 119.5), (120, 199.5)]
+    assert spans([*even[:90], *(Word("b", at + 1, at + 1.5) for at in range(90, 200))]) == [
+        (0, 89.5), (91, 200.5),
+    ]  # fmt: skip
 
 
 @pytest.mark.speech
