@@ -1,5 +1,7 @@
 """Levels of the partner: when they move, what they say, and how a turn counts."""
 
+from pathlib import Path
+
 import pytest
 
 from eloquence.coaching.exercise import Demand
@@ -7,6 +9,7 @@ from eloquence.coaching.levels import FAILED, HIGHEST, LEAST_SECONDS, Ladder, li
 from eloquence.coaching.session import Turn
 from eloquence.delivery.words import Word
 from eloquence.storage import content
+from eloquence.testing import corpora
 
 LIBRARY = content.load()
 
@@ -99,6 +102,26 @@ def test_a_goal_that_one_turn_cannot_show_falls_back_on_fluency(goal: str) -> No
 def test_a_few_words_say_nothing() -> None:
     assert scored(turn(LEAST_SECONDS - 2)) is None
     assert scored(Turn(index=0, speaker="learner", start=0, end=0, text="tapé au clavier")) is None
+
+
+@pytest.mark.speech
+def test_most_stretches_of_native_speech_hold_and_few_fail_clearly(shared_data: Path) -> None:
+    """Rhapsodie in stretches of 20 s: about four in five hold, so that levels are reached, and
+    one in twenty-five fails."""
+    scores: list[float] = []
+    for sentences in corpora.turns(corpora.rhapsodie(shared_data)):
+        words = [word for sentence in sentences for word in sentence.words]
+        first = 0
+        for last in range(len(words)):
+            if words[last].end - words[first].start >= 20:
+                said = turn(0).model_copy(update={"words": tuple(words[first : last + 1])})
+                score = scored(said)
+                assert score is not None
+                scores.append(score)
+                first = last + 1
+    assert len(scores) > 300
+    assert sum(score >= 0.7 for score in scores) / len(scores) > 0.75
+    assert sum(score < FAILED for score in scores) / len(scores) < 0.08
 
 
 LEVELLED = [
