@@ -65,6 +65,18 @@ def test_words_alone_are_enough_for_what_is_timed(tmp_path: Path) -> None:
     assert found["measures"]["pitch_variation"] is None
 
 
+def test_given_words_are_verbatim_so_that_no_filled_pause_is_none(tmp_path: Path) -> None:
+    fluent = steady(60)
+    hesitant = [
+        [word if at % 6 else "euh", start, end] for at, (word, start, end) in enumerate(fluent)
+    ]
+    lines = [{"id": 1, "words": fluent}, {"id": 2, "words": hesitant}]
+    (none, many), _, _ = scored(lines, tmp_path)
+    assert none["measures"]["filled_pauses"] == 0
+    assert many["measures"]["filled_pauses"] > 10
+    assert many["scores"]["fluency"] < none["scores"]["fluency"]
+
+
 def test_pauses_inside_phrases_lower_fluency_and_are_events(tmp_path: Path) -> None:
     lines = [
         {"id": "smooth", "words": steady(90)},

@@ -83,7 +83,12 @@ def assess(
     end = stored.end or _CUT_OFF
     duration = max([end.duration, *(turn.end for turn in turns)])
     standards = norms_for(norms, exercise, session.profile)
-    seen = observation([one for one in turns if one.phase != "warm_up"], standards, lexicon)
+    seen = observation(
+        [one for one in turns if one.phase != "warm_up"],
+        standards,
+        lexicon,
+        verbatim=session.verbatim,
+    )
     warm_up = observation([one for one in turns if one.phase == "warm_up"], standards, lexicon)
     take = _take(stored, exercise, seen, standards, phrases)
     results = _results(stored, exercise, rubric, take)

@@ -113,14 +113,19 @@ class Observation:
     pace: tuple[tuple[float, ...], tuple[float | None, ...]]
     """Times (s) and syllables per second in windows of 6 s."""
     interruptions: tuple[dialogue.Interruption, ...] = ()
+    verbatim: bool = False
+    """Whether the words hold every filled pause, so that none is none."""
 
     @property
     def sounds(self) -> tuple[Sound, ...]:
         return tuple(turn.sound for turn in self.turns if turn.sound is not None)
 
 
-def observation(turns: Sequence[Turn], norms: Norms, lexicon: Lexicon) -> Observation:
-    """What was heard of the learner in these turns, of both speakers."""
+def observation(
+    turns: Sequence[Turn], norms: Norms, lexicon: Lexicon, *, verbatim: bool = False
+) -> Observation:
+    """What was heard of the learner in these turns, of both speakers. `verbatim` words hold every
+    filled pause; others are looked for in the sound when no word is one."""
     spoken = [turn for turn in turns if turn.speaker == "learner" and (turn.words or turn.sound)]
     with_words = [turn for turn in spoken if turn.words]
     snr = quality.snr([turn.sound for turn in spoken if turn.sound])
@@ -138,7 +143,7 @@ def observation(turns: Sequence[Turn], norms: Norms, lexicon: Lexicon) -> Observ
     exchange = _utterances(turns, heard)
     taken = dialogue.interruptions(exchange, backchannels=lexicon.backchannels)
     heard = _answering(heard, exchange, taken, lexicon)
-    if not any(turn.fillers for turn in heard):
+    if not verbatim and not any(turn.fillers for turn in heard):
         heard = [_by_sound(turn, norms.language) for turn in heard]
     onsets = [onset for turn in heard for onset in turn.onsets]
     times, rates = timing.rate_curve(onsets, [turn.span for turn in heard], window=WINDOW)
@@ -154,6 +159,7 @@ def observation(turns: Sequence[Turn], norms: Norms, lexicon: Lexicon) -> Observ
         median_pitch=median,
         pace=(tuple(times), tuple(rates)),
         interruptions=tuple(taken),
+        verbatim=verbatim,
     )
 
 

@@ -73,7 +73,7 @@ def _unmeasured(name: str, seen: Observation, tally: Tally, norms: Norms, profil
         return "no_dialogue"
     if tally.seconds < norm.least_seconds:
         return "more_speech"
-    if name == "filled_pauses" and not seen.tally.filled_pauses:
+    if name == "filled_pauses" and not (seen.tally.filled_pauses or seen.verbatim):
         return "none_written"
     if name == "sentence_length" and not seen.punctuated:
         return "no_punctuation"

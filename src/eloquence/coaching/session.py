@@ -96,6 +96,9 @@ class Session(Model):
     """The measure that the learner chose to work on."""
     exam: bool = False
     """No hints, no second chances."""
+    verbatim: bool = False
+    """Whether the words are known to hold every « euh » that was said, as those of a person do and
+    a recogniser's do not."""
 
 
 class Annotations(Model):

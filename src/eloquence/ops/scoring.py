@@ -206,6 +206,7 @@ async def _timed(asked: Line, number: int, folder: Path, exercise: Exercise) -> 
             language=exercise.language,
             started_at=0.0,
             source="recording",
+            verbatim=True,
         ),
         turns=tuple(turns),
         end=SessionEnd(status="complete", reason="recording", duration=duration),
