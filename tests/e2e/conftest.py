@@ -10,7 +10,7 @@ import pytest
 import soundfile
 import soxr
 from numpy.typing import NDArray
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.server.conftest import Served, serving
 
 from eloquence.config import load
@@ -18,6 +18,7 @@ from eloquence.delivery import sound
 from eloquence.testing.french import french_recogniser_options
 
 RATE = 16_000
+expect.set_options(timeout=20_000)  # a real server on a busy machine
 QUIET = (9.0, 1.9)
 """Seconds of silence after a sentence, in turn: time to be answered, then too short for that, so
 that the next sentence is spoken over the character."""

@@ -47,6 +47,7 @@ def conversation(page: Page, served: Served, name: str) -> str:
     page.get_by_test_id("exercise-conversation_libre_marie").click()
     expect(page.get_by_test_id("ai-notice")).to_be_visible()
     shown(page, f"{name}-2-preparation")
+    page.get_by_test_id("warm-up").uncheck()  # the exercise itself, so that there is a report
     page.get_by_test_id("to-microphone").click()
     if page.get_by_test_id("mic-open").is_visible():
         page.get_by_test_id("mic-open").click()
@@ -62,6 +63,8 @@ def conversation(page: Page, served: Served, name: str) -> str:
     shown(page, f"{name}-4-conversation")
     heard = page.evaluate("window.heard")
     page.get_by_test_id("end").click()
+    page.get_by_test_id("worked-text").fill("J’ai pris mon temps.", timeout=30_000)
+    page.get_by_test_id("debrief-show").click()
     expect(page.get_by_test_id("report-headline")).to_be_visible(timeout=30_000)
     shown(page, f"{name}-5-report")
     assert heard["loudest"] > 0.05

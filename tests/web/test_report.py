@@ -344,6 +344,17 @@ def test_whose_norms_apply_is_said(page: Page, server: Any, profile: str) -> Non
     expect(page.get_by_test_id("profile")).to_be_visible()
 
 
+def test_what_could_not_be_measured_is_said_once_for_each_reason(page: Page, server: Any) -> None:
+    for measure in server.report["measures"][:3]:
+        measure.update(value=None, error=None, reason="Trop de bruit de fond.")
+    page.goto(REPORT)
+    missing = page.get_by_test_id("missing")
+    missing.locator("summary").click()
+    noisy = missing.get_by_role("listitem").filter(has_text="Trop de bruit de fond.")
+    expect(noisy).to_have_count(1)
+    expect(noisy).to_contain_text("Mots par minute, Pauses au milieu d’une phrase")
+
+
 def attempt(server: Any, **fields: Any) -> None:
     one = json.loads(json.dumps(server.report))
     one["turns"] = [turn for turn in one["turns"] if turn["index"] == 1]

@@ -6,18 +6,22 @@ import { details, tableOf } from "./parts.js";
 /** @typedef {import("./schema.d.ts").Report} Report */
 /** @typedef {import("./report.js").Page} Page */
 
-/** Everything without a value, and why. @param {Report} report */
+/** Why there is no value, and of what: each reason with all that lacks one because of it.
+ * @param {Report} report @returns {[string, string[]][]} */
 function missing(report) {
   /** @type {Map<string, string>} */
   const found = new Map();
   for (const one of report.dimensions) if (one.state === "not_scored" && one.reason) found.set(one.label, one.reason);
   for (const one of report.dimensions) for (const part of one.parts) if (part.value === null && part.reason) found.set(part.label, part.reason);
   for (const one of report.measures) if (one.value === null && one.reason) found.set(one.label, one.reason);
-  return [...found];
+  /** @type {Map<string, string[]>} */
+  const reasons = new Map();
+  for (const [label, reason] of found) reasons.set(reason, [...(reasons.get(reason) ?? []), label]);
+  return [...reasons];
 }
 
 /** @param {Report} report @param {Page} page */
-export function figures(report, { tongue }) {
+export function figures(report, { tongue, spoken }) {
   const known = report.measures.filter((one) => one.value !== null);
   const unknown = missing(report);
   const { snr, clipping, notes } = report.quality;
@@ -27,7 +31,7 @@ export function figures(report, { tongue }) {
   const unmeasured = details(
     "missing",
     [h("h2", {}, tongue.t("missing"))],
-    h("ul", {}, ...unknown.map(([label, reason]) => h("li", {}, h("strong", {}, tongue.labelled(label, "")), reason))),
+    h("ul", {}, ...unknown.map(([reason, labels]) => h("li", { lang: spoken }, h("strong", {}, reason), h("br"), `${labels.join(", ")}.`))),
   );
   unmeasured.dataset.testid = "missing";
   unmeasured.open = report.dimensions.every((one) => one.state === "not_scored");

@@ -16,7 +16,7 @@ export function asked(report) {
   return (
     report.purpose === "exercise" && report.reason !== "recording" && report.worked === "" &&
     since < FRESH && since > -FRESH && !answered.has(report.session) &&
-    report.turns.some((turn) => turn.speaker === "learner")
+    report.turns.some((turn) => turn.speaker === "learner" && turn.phase === "exercise")
   );
 }
 
