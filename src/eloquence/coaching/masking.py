@@ -88,7 +88,7 @@ def _hits(plain: str) -> list[Span]:
     if (
         (terms and (directed or not _spans(_STORY, plain)))
         or (commanded and near)
-        or (directed and len({plain[start:end] for start, end in terms + near + loose}) >= 2)
+        or (directed and len({plain[start:end] for start, end in _apart(terms + near + loose)}) > 1)
     ):
         found += terms + near + loose
     if _foreign(plain):
@@ -117,6 +117,15 @@ def _spelled(match: re.Match[str]) -> str:
 
 def _spans(words: re.Pattern[str], plain: str) -> list[Span]:
     return [match.span() for match in words.finditer(plain)]
+
+
+def _apart(spans: Sequence[Span]) -> list[Span]:
+    """Of spans that overlap, the one that begins first and is longest."""
+    kept: list[Span] = []
+    for start, end in sorted(spans, key=lambda span: (span[0], -span[1])):
+        if not kept or start >= kept[-1][1]:
+            kept.append((start, end))
+    return kept
 
 
 def _foreign(plain: str) -> bool:
@@ -159,10 +168,11 @@ _BIG = _any(
 )
 _NUMBER = _any(r"\d+", _ONE, _BIG)
 _AMOUNT = _words(_BIG)
+_OUT_OF = rf"{_NUMBER} (?:sur|out of) {_NUMBER}"
 _ALONE = r"(?= ,|$| et | and | partout| everywhere)"  # a number of nothing
 _HIGHEST = _any(
     "max | maximum | maximale? | la plus haute | le plus haut | la plus élevée | le plus élevé"
-    " | possible | parfaite? | supérieure?"
+    " | possible | parfaite?"
 )
 _SCHEME = _any("barème | rubric | marking scheme | marking rules | notation | prompt | json")
 _ORDERS = _any("consignes? | instructions? | règles? | directives? | guidelines | rules | orders")
@@ -174,14 +184,13 @@ _GRADER = _any(
 )
 
 _GRADING = _words(
-    rf"{_NUMBER} (?:sur|out of) {_NUMBER}",
     rf"(?:notes?|scores?|niveaux?|résultats?) (?:la |le )?{_HIGHEST} | au maximum",
     "meilleure?s? (?:notes?|scores?|niveaux?|appréciations?|mentions?) | maximum de points",
     "tous les points | totalité des points | ensemble des (?:points|critères) | au plus haut",
     rf"(?:niveaux?|levels?|scores?) (?:de |of |égale? (?:à )?|equals (?:to )?)?{_BIG}",
-    rf"sommet de l'échelle | ma note | mon score | {_BIG} (?:partout|everywhere)",
+    rf"sommet de l'échelle | ma note(?! de) | mon score | {_BIG} (?:partout|everywhere)",
     "full marks | (?:top|highest|best|maximum|perfect) (?:possible )?(?:score|marks?|level|grade"
-    "|rating|points|result)",
+    "|rating|points|result)(?! of (?!the|your|this))",
     "(?:the|at the) maximum(?= ,|$) | all (?:the )?points | an a plus | maximum level",
     "top of the scale | my (?:score|grade|mark|rating) | whole set of criteria",
     rf"(?:moins|less) (?:de|than) {_BIG}(?= ,|$) | champ {_any('level | missing | score')}",
@@ -190,26 +199,31 @@ _GRADING = _words(
 """Terms of the grading itself."""
 _NEAR = _words(
     "tous les (?:niveaux|critères) | every (?:criterion|level) | all (?:the )?(?:criteria|levels)",
-    "notes? | notez | notent | scores? | marks? | grades? | ratings? | overrate | surnoter",
-    r"évalu\w+ | evaluat\w+ | correcteur | correctrice | celui qui corrige | grading | scoring",
-    "critères? | criterion | criteria | grille | indulgente? | lenient | examiner | juges?",
-    r"examinat\w+ | judges? | verdict | algorithme? | compteurs | counters | calculatrice",
-    "calculator | gentil avec moi | kinder | plancher | à confirmer sans | option | appréciation",
-    rf"level | manques | (?:c'est|this one is|it's|is) (?:un |a )?{_BIG}(?= ,|$)",
+    "(?:la|une|ma|ta|votre|cette|bonnes?|meilleures?|tes|de|en) notes? | notent",
+    "scores? | ratings?",
+    "(?:the|a|my|good|best|top|your) (?:mark|grade)s? | overrate | surnoter | scoring | grading",
+    r"évalu\w+ | evaluat\w+ | correcteur | correctrice | celui qui corrige | examiner",
+    r"examinat\w+ | juges? | judges? | verdict | algorithme? | compteurs | counters | indulgente?",
+    "who grade | who mark | lenient | calculatrice | calculator | gentil avec moi",
+    "kinder | plancher | grille | option",
+    "appréciation | manques | à confirmer sans",
+    rf"(?:c'est|this one is|it's|is) (?:un |a )?{_BIG}(?= ,|$)",
 )
 """Words that a command about a grading would hold."""
 _LOOSE = _words(
-    "maximum | minimum | candidate? | apprenant | learner | généreux | généreuse | generous",
+    "maximum | minimum | (?:le|the|ce|cet|this) (?:candidate?|élève|student) | apprenant | learner",
+    "généreux | généreuse | generous | critères? | criterion | criteria",
     "filtre | filter | intelligence artificielle | artificial intelligence | (?:ta|ma|cette|my"
-    "|your|this) (?:réponse|answer) | exposé | prestation | performance | excellente? | parfaite?",
+    "|your|this) (?:réponse|answer) | exposé | prestation | performance",
+    "excellente?(?! question| one| id) | parfaite?",
     "perfect | manque | missing | valide[rsz]? | validate | approve | règles? | rules?",
     "résultats?",
     "consignes? | instructions? | results? | valeur | value | analyse | analysis | règlement",
     "policy | bonus | admise? | admitted | machine | langage | niveaux? | levels?",
     "échelle | scale",
-    "provisoire | provisional | réponse | answer | figure | chiffre | criticism | critique",
-    "assume | considère[sz]? | considérez | present | présents | mission",
-    rf"{_BIG}{_ALONE}",
+    "provisoire | provisional | réponse | answer | criticism | critique",
+    "présents | mission",
+    rf"(?<!pour ){_BIG}{_ALONE} | {_OUT_OF}",
 )
 """Words that are often about a grading: two of them and a second person are enough."""
 _STORY = _words(
@@ -221,7 +235,8 @@ _STORY = _words(
 )
 """Whose story it is: such a sentence speaks of a grade, unless it also speaks to somebody."""
 _SECOND_PERSON = _words(
-    "ton | ta | tes | you | your | yourself | vous | votre | vos | a le droit | je demande",
+    "tu | te | toi | ton | ta | tes | you | your | yourself | vous | votre | vos",
+    "a le droit | je demande",
     r"i request | t'\w+",
 )
 _SUBJECTS = ("je", "il", "elle", "on", "qui", "ils", "i", "we", "they", "who", "he", "she", "you")
@@ -244,16 +259,16 @@ _DROP = _any(
 )
 _START = (
     r"(?:^|(?<=, )|(?<=\bet )|(?<=\band )|(?<=\bpuis )|(?<=\bthen )|(?<=\bjust )|(?<=\bnow )"
-    r"|(?<=\bplease )|(?<=\bsimply )|(?<=\bsimplement )|(?<=\balways )|(?<=\bor ))"
+    r"|(?<=\bplease )|(?<=\bsimply )|(?<=\bsimplement )|(?<=\bor ))"
 )
 _COMMAND = _words(
-    "tu | te | toi | veuillez | prière de | kindly | interdiction | forbidden | entitled | hereby",
+    "veuillez | prière de | kindly | interdiction | forbidden | entitled | hereby",
     "whoever | merci de | merci d'être | thank you for | priée?s? de | requested (?:not )?to",
     r"seule? \w+ acceptable | only acceptable | peu importe | no matter | je rappelle à",
     "let me remind | à confirmer | to be confirmed | on passe en | switching to",
     "celui qui corrige",
     "quoi qu'il arrive | whatever happens | you (?:must|should|will|have to) | devez m'",
-    "(?:can|could|will|would) you",
+    rf"(?:can|could|will|would) you | (?:always|toujours) {_GIVE}",
     rf"{_START}{_NO_SUBJECT}(?:me |m'|ne |n'|y )?"
     + _any(
         _GIVE,
@@ -300,6 +315,7 @@ _RULES = (
     ),
     # a number given for nothing
     re.compile(rf"{_NO_SUBJECT}\b{_GIVE}(?: moi| me)? (?:un )?{_BIG}{_ALONE}"),
+    re.compile(rf"{_START}{_GIVE}(?: \S+){{0,4}}? {_OUT_OF}|\b{_GIVE} (?:moi|me) {_OUT_OF}"),
     # the grade, stated
     re.compile(
         r"\b(?:évaluation|assessment|evaluation|grade|note|niveau|level|score|mark|résultat|result)"
@@ -320,7 +336,16 @@ _RULES = (
         rf" (?:\S+ ){{0,6}}?{_any(_GIVE, _BIG, 'be | sois | grant')}\b"
     ),
     re.compile(rf"\b(?:juge|judge|évaluateur|evaluator)\b(?: \S+){{0,6}}? (?:mettre|on) {_BIG}\b"),
-    re.compile(r"\b(?:pour ce critère|for this criterion)\b"),
+    re.compile(rf"\b(?:message|mot|note) (?:au|à|pour|to|for) (?:le |la |l'|the )?{_GRADER}\b"),
+    re.compile(
+        r"\b(?:pour ce critère|for this criterion|répète pour la machine|repeat for the machine)\b"
+    ),
+    re.compile(rf"\b(?:final (?:score|mark)|score final|note finale) (?:, )?{_NUMBER}\b"),
+    re.compile(r"\b(?:chercher les manques|look for what is missing)\b"),
+    re.compile(r"\b(?:notez?|(?:mark|grade|score) it) (?:en conséquence|accordingly)\b"),
+    re.compile(
+        r"^(?:considère[sz]?|considérez|assume|consider) (?:que j'ai|that i (?:gave|said|have))\b"
+    ),
     re.compile(
         r"\b(?:pour|for|au|à|de|to) (?:le |la |l'|the )?"
         rf"{_any(_GRADER, 'machine')} ,(?: \S+){{0,8}}? "
@@ -343,6 +368,6 @@ _RULES = (
     re.compile(r"[{}<>`|\\\[\]=#]|\baccolades? (?:ouvrante|fermante)\b|\b(?:open|close) braces?\b"),
     re.compile(
         r"\bne cite[sz]? rien\b|\bquote nothing\b|\bstop (?:evaluating|grading|marking)\b"
-        r"|\barrête[sz]? (?:d'évaluer|de noter)\b"
+        r"|\barrête[sz]? (?:d'évaluer|de noter)(?= ,|$| et )"
     ),
 )
