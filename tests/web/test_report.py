@@ -203,7 +203,7 @@ def test_what_is_being_judged_fills_in_by_itself(page: Page, server: Any) -> Non
     page.clock.install()
     page.goto(REPORT)
     expect(page.get_by_test_id("content-pending")).to_contain_text("en cours de lecture")
-    page.get_by_test_id("play").focus()
+    page.get_by_test_id("plan").fill("Si je doute, alors je respire.")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.clock.run_for(4000)
@@ -213,7 +213,8 @@ def test_what_is_being_judged_fills_in_by_itself(page: Page, server: Any) -> Non
     page.clock.run_for(6000)
     expect(page.get_by_test_id("report-status")).to_have_text("Le contenu est apprécié.")
     expect(page.get_by_test_id("score-structure")).to_contain_text("entre 72 et 88 sur 100")
-    expect(page.get_by_test_id("play")).to_be_focused()
+    expect(page.get_by_test_id("plan")).to_be_focused()
+    expect(page.get_by_test_id("plan")).to_have_value("Si je doute, alors je respire.")
     page.clock.run_for(60_000)
     page.wait_for_timeout(200)
     assert len(asked) == 2

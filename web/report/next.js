@@ -23,7 +23,7 @@ function held({ goal }, { tongue }) {
 function proposed({ proposal, plan }, { tongue, actions }) {
   const text = plan || proposal?.plan;
   if (!text && !actions) return null;
-  const field = h("textarea", { rows: 2, maxlength: 500, "data-testid": "plan" }, text ?? "");
+  const field = h("textarea", { rows: 3, maxlength: 500, "data-testid": "plan", "data-key": "plan" }, text ?? "");
   const told = h("p", { class: "quiet-note", role: "status" });
   const keep = async () => {
     try {

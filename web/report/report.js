@@ -50,12 +50,18 @@ export const endWords = (reason, language) => new Tongue(language).end(reason);
 /** The element of a key within another. @param {Element} where @param {string} key */
 const keyed = (where, key) => /** @type {HTMLElement | null} */ (where.querySelector(`[data-key="${CSS.escape(key)}"]`));
 
-/** Puts a section in the place of its older self: what was open stays open, and the focus stays.
+/** Puts a section in the place of its older self: what was open or written stays, and the focus.
  * @param {HTMLElement} old @param {HTMLElement} fresh */
 function exchange(old, fresh) {
   for (const one of /** @type {NodeListOf<HTMLDetailsElement>} */ (old.querySelectorAll("details[data-key]"))) {
     const same = keyed(fresh, one.dataset.key ?? "");
     if (same) /** @type {HTMLDetailsElement} */ (same).open = one.open;
+  }
+  for (const one of /** @type {NodeListOf<HTMLTextAreaElement>} */ (old.querySelectorAll("textarea[data-key]"))) {
+    const same = /** @type {HTMLTextAreaElement | null} */ (keyed(fresh, one.dataset.key ?? ""));
+    if (!same || one.value === one.defaultValue) continue;
+    same.value = one.value;
+    same.setSelectionRange(one.selectionStart, one.selectionEnd);
   }
   const focused = old.contains(document.activeElement) ? document.activeElement?.closest("[data-key]") : null;
   old.replaceWith(fresh);

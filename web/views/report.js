@@ -60,50 +60,64 @@ function explain(error) {
 /** Whether there is a model that could judge the content. @param {Report} report */
 async function judgeable({ content, quality, language: spoken }) {
   if (content.state !== "not_judged" || !content.rubric || !quality.words_heard) return false;
-  const { llm } = (await api.status()).stages[spoken];
-  return llm.ready && llm.provider !== "script";
+  try {
+    const { llm } = (await api.status()).stages[spoken];
+    return llm.ready && llm.provider !== "script";
+  } catch (error) {
+    if (error instanceof api.Problem) return false;
+    throw error;
+  }
 }
 
 /** @param {string} id @returns {Promise<import("../main.js").Shown>} */
 export async function report(id) {
   const found = await api.report(id);
   const practice = practiceOf(found);
-  const [before, canJudge] = await Promise.all([earlier(found), judgeable(found)]);
+  const before = await earlier(found);
   const node = h("div", { class: "report-view" });
   /** @type {ReturnType<typeof renderReport> | undefined} */
   let drawn;
+  let current = found;
   let looking = 0;
   let gone = false;
 
   /** @param {Report} now */
+  function show(now) {
+    current = now;
+    drawn?.show(now);
+  }
+
+  async function judge() {
+    await api.judge(id).catch(explain);
+    show(await api.report(id));
+    look(LOOK[0]);
+  }
+
+  /** @param {Report} now */
   function open(now) {
-    drawn = renderReport(now, {
-      language: language(),
-      audioUrl: soundOf(now),
-      before,
-      actions: {
-        dismiss: async (mark, dismissed) => drawn?.show(await api.dismiss(id, mark, dismissed)),
-        note: (notes) => api.note(id, notes),
-        judge: canJudge
-          ? async () => {
-              await api.judge(id).catch(explain);
-              drawn?.show(await api.report(id));
-              look(LOOK[0]);
-            }
-          : undefined,
-        drill: (drill) => way(now, { of: id, drill }),
-        retry: (turn) => way(now, { of: id, retry: turn }),
-        again: practice ? () => way(now, practice) : undefined,
-        compare: (other) => `#/compare/${other}/${id}`,
-        report: (other) => `#/report/${other}`,
-      },
-    });
+    current = now;
+    /** @type {import("../report/report.js").Actions} */
+    const actions = {
+      dismiss: async (mark, dismissed) => show(await api.dismiss(id, mark, dismissed)),
+      note: (notes) => api.note(id, notes),
+      drill: (drill) => way(now, { of: id, drill }),
+      retry: (turn) => way(now, { of: id, retry: turn }),
+      again: practice ? () => way(now, practice) : undefined,
+      compare: (other) => `#/compare/${other}/${id}`,
+      report: (other) => `#/report/${other}`,
+    };
+    drawn = renderReport(now, { language: language(), audioUrl: soundOf(now), before, actions });
     node.replaceChildren(
       now.purpose === "exercise" ? back("#/history", t("nav.history")) : back(`#/report/${now.of}`, t("report.parent")),
       drawn.node,
       endOf(now),
     );
     if (now.content.state === "pending") look(LOOK[0]);
+    void judgeable(now).then((able) => {
+      if (!able || gone) return;
+      actions.judge = judge;
+      show(current);
+    });
   }
 
   /** Looks again until the content is judged, ever more rarely. @param {number} seconds */
@@ -113,7 +127,7 @@ export async function report(id) {
         const now = await api.report(id);
         if (gone) return;
         if (now.content.state !== "pending") {
-          drawn?.show(now);
+          show(now);
           return;
         }
       } catch (error) {
