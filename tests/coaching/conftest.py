@@ -64,6 +64,12 @@ def shipped() -> Callable[..., Any]:
     return content
 
 
+@pytest.fixture(scope="session")
+def shipped_anywhere() -> Callable[..., Any]:
+    """The same for what is made once."""
+    return content
+
+
 @pytest.fixture
 def norms() -> Norms:
     return content(Norms, "fr", "norms")
@@ -84,6 +90,16 @@ def an_exercise() -> Callable[..., Exercise]:
 @pytest.fixture
 def assessed() -> Assess:
     """A function that makes the report of some turns."""
+    return reporting()
+
+
+@pytest.fixture(scope="session")
+def assessed_anywhere() -> Assess:
+    """The same for what is made once."""
+    return reporting()
+
+
+def reporting() -> Assess:
 
     def report(
         turns: Sequence[Turn] = (),

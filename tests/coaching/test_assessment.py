@@ -3,9 +3,6 @@
 import itertools
 import json
 import math
-import re
-import statistics
-import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -535,54 +532,6 @@ def test_real_french_by_ear_has_plausible_measures(assessed: Assess, shared_data
     assert 2 < value(report, "pitch_variation") < 5
     assert dimension(report, "fluency").state in {"pass", "near"}
     assert dimension(report, "engagement").state in {"pass", "near"}
-
-
-def monologues(archive: Path) -> dict[str, tuple[Word, ...]]:
-    """The timed words of each monologue of Rhapsodie that was aligned by hand."""
-    found: dict[str, tuple[Word, ...]] = {}
-    with tarfile.open(archive) as files:
-        for member in files:
-            file = files.extractfile(member) if "Rhap_M" in member.name else None
-            if file is None:
-                continue
-            words: list[Word] = []
-            aligned = True
-            for line in file.read().decode().splitlines():
-                if line.startswith("# prosodic_annotation"):
-                    aligned = line.endswith("yes")
-                fields = line.split("\t")
-                times = re.search(r"AlignBegin=(\d+)\|AlignEnd=(\d+)", line)
-                if not aligned or times is None or not fields[0].isdigit():
-                    continue
-                if fields[3] == "PUNCT":
-                    if fields[1] != "#" and words:
-                        last = words[-1]
-                        words[-1] = Word(last.text + fields[1], last.start, last.end)
-                else:
-                    start, end = int(times[1]) / 1000, int(times[2]) / 1000
-                    words.append(Word(fields[1], start, end))
-            found[Path(member.name).stem] = tuple(words)
-    return found
-
-
-@pytest.mark.speech
-def test_most_native_speakers_pass_in_their_own_register(
-    assessed: Assess, shared_data: Path
-) -> None:
-    spoken_words = monologues(shared_data / "rhapsodie/rhapsodie_prosody_pauses.tar.xz")
-    reports = [
-        assessed(
-            [spoken(0, words)],
-            register="presentation" if name.startswith("Rhap_M2") else "conversation",
-        )
-        for name, words in spoken_words.items()
-    ]
-    for name in ("fluency", "clarity"):
-        scores = [one.score for one in (dimension(report, name) for report in reports)]
-        known = [one for one in scores if one is not None]
-        assert len(known) > 20
-        assert statistics.median(known) > 0.85
-        assert sum(one >= 0.7 for one in known) / len(known) > 0.75
 
 
 @pytest.mark.speech
