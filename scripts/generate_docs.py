@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Writes the reference pages of `docs/` from the code that they describe.
 
-generate_docs.py            writes settings.md, commands.md, protocol.md and errors.md
+generate_docs.py            writes settings.md, commands.md, protocol.md and errors.md, and the
+                            tables of measures.md and scores.md
 generate_docs.py --check    exits 1, naming the file, when one is out of date
 """
 
@@ -13,11 +14,13 @@ import re
 import sys
 import textwrap
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
+import content_tables
 import typer
+from content_tables import table
 from pydantic import BaseModel
 from typer.testing import CliRunner
 
@@ -125,14 +128,6 @@ def shown(value: object) -> str:
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     return f"`{value}`"
-
-
-def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    head = tuple(head)
-    lines = [head, ("---",) * len(head), *rows]
-    return "".join(
-        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines
-    )
 
 
 def settings_page() -> str:
@@ -341,7 +336,16 @@ def pages() -> dict[Path, str]:
         DOCS / "commands.md": commands_page(),
         DOCS / "protocol.md": protocol_page(),
         DOCS / "errors.md": errors_page(),
+        **dict(pages_with_tables()),
     }
+
+
+def pages_with_tables() -> Iterator[tuple[Path, str]]:
+    """Pages by people whose tables come from the content."""
+    parts = content_tables.parts(DOCS)
+    for name in ("measures.md", "scores.md"):
+        page = DOCS / name
+        yield page, content_tables.filled(page.read_text(encoding="utf-8"), parts)
 
 
 def main(arguments: list[str]) -> int:
