@@ -14,6 +14,7 @@ from eloquence.coaching.observation import Observation
 from eloquence.coaching.phrases import Phrases
 from eloquence.coaching.report import Baseline, Measure, Quality
 from eloquence.coaching.session import StoredSession
+from eloquence.coaching.wording import wording
 from eloquence.delivery import intensity, lexical, pitch, quality
 from eloquence.delivery.tally import MEASURES
 
@@ -75,6 +76,19 @@ def measures(
         ("monotony", pitch.monotony(windows), "share", "nothing"),
         ("boundary_pause", median(boundary) if boundary else None, "seconds", "nothing"),
         ("vocabulary", lexical.mtld(tokens), "words", "by_ear" if seen.by_ear else "few_words"),
+    ]
+    known += [
+        Measure(
+            id=one.name,
+            label=phrases.measures[one.name],
+            value=rounded(one.value),
+            unit=phrases.measures[one.unit],
+            percent=one.percent,
+            reason="" if one.value is not None else phrases.reasons[one.reason],
+        )
+        for one in wording(
+            seen, lexicon, fluency=spoken_of["long_pauses"] != "profile_speech_difference"
+        )
     ]
     known += [
         Measure(
