@@ -75,6 +75,20 @@ def test_a_mark_says_what_it_is_what_it_costs_and_plays(page: Page) -> None:
     expect(button).to_have_attribute("aria-expanded", "false")
 
 
+def test_on_a_phone_the_panel_does_not_hide_its_mark(page: Page) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.goto(REPORT)
+    button = mark(page, PAUSE)
+    button.evaluate("(one) => window.scrollBy(0, one.getBoundingClientRect().bottom - 730)")
+    button.click()
+    panel, shown = page.get_by_test_id("mark-panel").bounding_box(), button.bounding_box()
+    assert panel is not None
+    assert shown is not None
+    assert shown["y"] + shown["height"] <= panel["y"]
+    assert panel["x"] >= 0
+    assert panel["x"] + panel["width"] <= 360
+
+
 def test_a_mark_set_aside_counts_no_more_and_can_be_put_back(page: Page, server: Any) -> None:
     page.goto(REPORT)
     mark(page, PAUSE).focus()

@@ -110,13 +110,16 @@ export function markPanel(page, current) {
     opener?.focus({ preventScroll: true });
   }
 
-  /** Puts the panel below its mark, inside the window's width. */
+  /** Puts the panel below its mark, inside the window's width; on a phone it lies at the bottom, and
+   * the mark stays in sight above it. */
   function place() {
-    if (!opener || matchMedia("(max-width: 34rem)").matches) {
+    if (!opener) return;
+    const at = opener.getBoundingClientRect();
+    if (matchMedia("(max-width: 34rem)").matches) {
       panel.style.left = panel.style.top = "";
+      window.scrollBy(0, Math.max(0, at.bottom + 8 - panel.getBoundingClientRect().top));
       return;
     }
-    const at = opener.getBoundingClientRect();
     const width = panel.offsetWidth;
     const left = Math.min(at.left, document.documentElement.clientWidth - width - 12);
     const below = at.bottom + 6 + panel.offsetHeight < window.innerHeight;
