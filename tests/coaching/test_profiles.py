@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from eloquence.coaching.exercise import DIMENSIONS, Exercise, Register
 from eloquence.coaching.norms import Norms
@@ -89,22 +90,30 @@ def test_an_exercise_may_weigh_measures_and_the_judge_its_own_way(norms: Norms, 
     assert found["clarity"].parts == norms.dimensions["clarity"].parts
 
 
+@pytest.mark.parametrize("measure", ["speed", "pause_frequency"])
+def test_an_exercise_that_weighs_a_measure_without_band_is_told_which_have_one(
+    norms: Norms, made: Made, measure: str
+) -> None:
+    wrong = made({"dimensions": ["fluency"], "parts": {"fluency": {measure: 1}}})
+    (fault,) = faults(norms, wrong)
+    assert fault.where == ("criteria", "parts", "fluency", measure)
+    with pytest.raises(ValueError, match=f"fluency.{measure}: .* conversation; known: .*speech_ra"):
+        norms_for(norms, wrong)
+
+
 @pytest.mark.parametrize(
     ("criteria", "message"),
     [
-        ({"parts": {"fluency": {"speed": 1}}}, "'speed' has no band.*speech_rate"),
-        ({"parts": {"fluency": {"pause_frequency": 1}}}, "no band for a conversation"),
-        ({"parts": {"fluency": {"speech_rate": 0.5}}}, "sum to 1"),
-        ({"weights": {"clarity": 1}}, "'clarity' is not a dimension.*fluency"),
+        ({"parts": {"fluency": {"speech_rate": 0.5}}}, "parts: the weights of fluency sum to 1"),
+        ({"weights": {"clarity": 1}}, "weights: clarity is no dimension.*it has fluency"),
+        ({"judged": {"clarity": 1}}, "judged: clarity is no dimension"),
     ],
 )
-def test_an_exercise_that_weighs_what_is_not_known_is_told_what_is(
-    norms: Norms, made: Made, criteria: dict[str, Any], message: str
+def test_an_exercise_weighs_its_own_dimensions_wholly(
+    made: Made, criteria: dict[str, Any], message: str
 ) -> None:
-    wrong = made({"dimensions": ["fluency"], **criteria})
-    assert list(faults(norms, wrong))
-    with pytest.raises(ValueError, match=message):
-        norms_for(norms, wrong)
+    with pytest.raises(ValidationError, match=message):
+        made({"dimensions": ["fluency"], **criteria})
 
 
 def test_one_may_think_about_a_hard_question(norms: Norms, made: Made) -> None:

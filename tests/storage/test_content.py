@@ -300,6 +300,17 @@ def test_an_exercise_that_names_an_unknown_rubric_is_a_problem_with_a_suggestion
         assert "Did you mean 'conversation'?" in found.mend
 
 
+def test_an_exercise_that_weighs_an_unknown_measure_is_a_problem_with_a_suggestion(
+    tmp_path: Path,
+) -> None:
+    text = changed("criteria:\n", "criteria:\n  parts: {fluency: {speech_rat: 1}}\n")
+    path = written(tmp_path, "fr/exercises/mine.yaml", text)
+    for found in (the_problem(path), *content.load(tmp_path).problems):
+        assert f"line {line_of('parts:', text)}" in found.message
+        assert "criteria.parts.fluency.speech_rat: there is no band of it" in found.message
+        assert "Did you mean 'speech_rate'?" in found.mend
+
+
 def test_a_rubric_beside_its_exercise_is_known(tmp_path: Path) -> None:
     written(tmp_path, "fr/rubrics/mienne.yaml", changed("id: conversation", "id: mienne", RUBRIC))
     path = written(

@@ -47,6 +47,20 @@ class Criteria(Model):
     judged: dict[Dimension, Share] = Field(default_factory=dict)
     """What the judged part of a dimension weighs, in place of the norms'."""
 
+    @model_validator(mode="after")
+    def _of_its_own(self) -> "Criteria":
+        for key in ("weights", "parts", "judged"):
+            for name in getattr(self, key):
+                if name not in self.dimensions:
+                    raise ValueError(
+                        f"{key}: {name} is no dimension of this exercise; "
+                        f"it has {', '.join(self.dimensions)}"
+                    )
+        for name, parts in self.parts.items():
+            if abs(sum(parts.values()) - 1) > 1e-6:
+                raise ValueError(f"parts: the weights of {name} sum to 1")
+        return self
+
 
 class Patience(Model):
     """How long the character waits before taking its turn, in seconds.

@@ -1,6 +1,7 @@
 """The norms that one session is compared with: those of its exercise, for its speaker."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from eloquence.coaching.exercise import Dimension, Exercise, Register
 from eloquence.coaching.norms import DimensionNorm, MeasureNorm, Norms, Points, Wider
@@ -15,8 +16,8 @@ def norms_for(norms: Norms, exercise: Exercise, profile: Profile = "native") -> 
     that register's band alone. A learner's bands are wider, a child has none.
     Raises ValueError, naming what is known, for an exercise that names a measure without band.
     """
-    if wrong := next(faults(norms, exercise), ""):
-        raise ValueError(wrong)
+    for fault in faults(norms, exercise):
+        raise ValueError(f"{fault}; known: {', '.join(fault.known)}")
     register = exercise.register_
     measures = {
         name: _measure(norm, register, exercise.questions, profile)
@@ -34,25 +35,28 @@ def norms_for(norms: Norms, exercise: Exercise, profile: Profile = "native") -> 
     return norms.model_copy(update={"measures": measures, "dimensions": dimensions})
 
 
-def faults(norms: Norms, exercise: Exercise) -> Iterator[str]:
-    """What an exercise says of its scores that the norms do not know, each with what they do."""
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A measure that an exercise weighs and that has no band in its register: the keys that lead
+    to it, and the measures that have one."""
+
+    where: tuple[str, ...]
+    measure: str
+    register: Register
+    known: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{'.'.join(self.where)}: there is no band of it for a {self.register}"
+
+
+def faults(norms: Norms, exercise: Exercise) -> Iterator[Fault]:
+    """Every measure in `criteria.parts` that cannot be scored."""
     register = exercise.register_
-    known = sorted(name for name, norm in norms.measures.items() if register in norm.bands)
+    known = tuple(sorted(name for name, norm in norms.measures.items() if register in norm.bands))
     for name, parts in exercise.criteria.parts.items():
         for measure in parts:
             if measure not in known:
-                yield (
-                    f"criteria.parts.{name}: {measure!r} has no band for a {register}; "
-                    f"known: {', '.join(known)}"
-                )
-        if abs(sum(parts.values()) - 1) > 1e-6:
-            yield f"criteria.parts.{name}: the weights sum to 1"
-    for name in exercise.criteria.weights:
-        if name not in exercise.criteria.dimensions:
-            yield (
-                f"criteria.weights: {name!r} is not a dimension of this exercise; "
-                f"known: {', '.join(exercise.criteria.dimensions)}"
-            )
+                yield Fault(("criteria", "parts", name, measure), measure, register, known)
 
 
 def _measure(

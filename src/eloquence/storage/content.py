@@ -287,6 +287,7 @@ def problems(path: Path, library: Library) -> tuple[ContentError, ...]:
                 source, exercise, characters | set(shelf.characters), rubrics | set(shelf.rubrics)
             )
         )
+        found.extend(_unweighable(source, exercise, library.folders))
     return tuple(found)
 
 
@@ -312,9 +313,10 @@ def _shelf(folders: Sequence[Path], language: Language) -> _Shelf:
         rubrics = _read(folder / language / "rubrics", Rubric, shelf)
         shelf.rubrics.update({value.id: value for _, value in rubrics})
         for source, exercise in _read(folder / language / "exercises", Exercise, shelf):
-            strangers = list(
-                _strangers(source, exercise, set(shelf.characters), set(shelf.rubrics))
-            )
+            strangers = [
+                *_strangers(source, exercise, set(shelf.characters), set(shelf.rubrics)),
+                *_unweighable(source, exercise, folders),
+            ]
             shelf.problems.extend(strangers)
             if not strangers:
                 shelf.exercises[exercise.id] = exercise
@@ -398,6 +400,19 @@ def _strangers(
                 f"there is no {key} {name!r} in {exercise.language!r}.",
                 _suggestion(name, sorted(known), label),
             )
+
+
+def _unweighable(
+    source: Document, exercise: Exercise, folders: Sequence[Path]
+) -> Iterator[ContentError]:
+    """The measures that the exercise weighs and the norms cannot score."""
+    if not exercise.criteria.parts:
+        return
+    from eloquence.coaching.profiles import faults
+
+    for fault in faults(Library(tuple(folders)).norms(exercise.language), exercise):
+        mend = _suggestion(fault.measure, fault.known, "Measures")
+        yield _wrong(source.path, source.line(fault.where), f"{fault}.", mend)
 
 
 def _fault(source: Document, model: type[BaseModel], detail: ErrorDetails) -> ContentError:
