@@ -82,6 +82,7 @@ def test_the_check_and_the_conversation_have_no_serious_fault(
     server.script = speak
     axe.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     axe.goto("#/exercise/conversation_libre_marie")
+    axe.get_by_test_id("more").locator("summary").first.click()
     axe.get_by_test_id("push-to-talk").check()
     axe.get_by_test_id("to-microphone").click()
     axe.get_by_test_id("mic-ok").wait_for()

@@ -54,6 +54,7 @@ def test_the_voice_arrives_as_50_whole_frames_a_second(page: Page, server: Any) 
 def test_the_hello_says_what_was_chosen(page: Page, server: Any) -> None:
     page.goto("#/exercise/entretien")
     page.get_by_role("radio", name="Devant trois personnes").check()
+    page.get_by_test_id("more").locator("summary").first.click()
     page.get_by_test_id("patience").fill("4.5")
     page.get_by_test_id("keep-audio").check()
     page.get_by_test_id("to-microphone").click()
@@ -72,6 +73,7 @@ def test_a_goal_a_profile_and_an_exam_are_chosen_before_talking(page: Page, serv
     expect(page.get_by_test_id("aim")).to_contain_text("Si je cherche un mot")
     page.get_by_test_id("goal").select_option("speech_rate")
     expect(page.get_by_test_id("aim")).to_contain_text("je respire une fois")
+    page.get_by_test_id("more").locator("summary").first.click()
     page.get_by_test_id("profile").select_option("speech_difference")
     expect(page.locator("#profile-help")).to_contain_text("ne sont pas notés")
     page.get_by_test_id("exam").check()
@@ -112,6 +114,24 @@ def test_warm_up_hints_levels_and_marks_are_shown(page: Page, server: Any) -> No
     expect(page.get_by_test_id("notices")).to_contain_text("Il y a du bruit")
     page.keyboard.press("r")
     page.get_by_test_id("restart").click()
+    page.wait_for_url("**/#/report/*")
+
+
+def test_a_pause_asked_for_by_voice_ends_with_the_button(page: Page, server: Any) -> None:
+    async def coach(talk: Any) -> None:
+        await talk.ready()
+        await talk.send("state", state="paused")
+        await talk.wait("resume")
+        await talk.send("state", state="listening")
+        await talk.wait("end")
+        await talk.end()
+
+    server.script = coach
+    begin(page)
+    state(page, "paused")
+    page.get_by_test_id("pause").click()
+    state(page, "listening")
+    page.get_by_test_id("end").click()
     page.wait_for_url("**/#/report/*")
 
 
@@ -230,6 +250,7 @@ def test_by_ear_a_turn_is_shown_by_how_long_it_was(page: Page, server: Any) -> N
 
 def test_push_to_talk_lets_the_voice_out_only_while_held(page: Page, server: Any) -> None:
     page.goto("#/exercise/conversation_libre_marie")
+    page.get_by_test_id("more").locator("summary").first.click()
     page.get_by_test_id("push-to-talk").check()
     page.get_by_test_id("to-microphone").click()
     page.get_by_test_id("start").click()

@@ -168,6 +168,7 @@ export const en = {
   "profile.speech_difference.help": "Pace, pauses, intonation and “um” are not scored. Only content and structure are.",
   "profile.child": "Under 16",
   "profile.child.help": "Measures without scores: the marks are those of adults.",
+  "prepare.more": "More settings: patience, hints, exam, noise, profile",
   "prepare.keep": "Keep the sound on this machine",
   "prepare.keep.help": "So that you can listen again in the report. Otherwise only the text and the measures are kept; you can erase everything at any time.",
   "prepare.go": "Check my microphone",

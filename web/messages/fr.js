@@ -167,6 +167,7 @@ export const fr = {
   "profile.speech_difference.help": "Le débit, les pauses, l’intonation et les « euh » ne sont pas notés. Seuls le contenu et la structure le sont.",
   "profile.child": "Moins de 16 ans",
   "profile.child.help": "Des mesures, sans note : les repères sont ceux d’adultes.",
+  "prepare.more": "Plus de réglages : patience, indices, examen, bruit, profil",
   "prepare.keep": "Garder le son sur cette machine",
   "prepare.keep.help": "Pour vous réécouter dans le bilan. Sans cela, seuls le texte et les mesures sont gardés ; vous pouvez tout effacer à tout moment.",
   "prepare.go": "Vérifier mon micro",

@@ -117,6 +117,11 @@ export class Conversation {
         break;
       case "state":
         if (this.state === "ending") break;
+        if (message.state === "paused" && !this.paused) {
+          // Asked for by voice.
+          this.paused = true;
+          this.gate();
+        }
         this.next = message.state;
         if (!(this.state === "cut" && message.state === "listening")) this.show(message.state);
         break;

@@ -122,21 +122,26 @@ function choices(exercise, plan) {
     "form",
     { class: "choices", onsubmit: (/** @type {Event} */ event) => event.preventDefault() },
     exercise.scenarios.length > 1 && scenarios(exercise, plan),
-    patience(exercise, plan.patience ?? exercise.patience.maximum, exercise.character.name, (seconds) => {
-      plan.patience = seconds;
-    }),
     tick("warm-up", t("prepare.warm_up"), t("prepare.warm_up.help"), settings.warmUp, (on) => remember({ warmUp: on })),
-    tick("hints", t("prepare.hints"), t("prepare.hints.help"), settings.hints, (on) => remember({ hints: on })),
-    tick("exam", t("prepare.exam"), t("prepare.exam.help"), plan.exam, (on) => {
-      plan.exam = on;
-    }),
-    tick("push-to-talk", t("prepare.ptt"), t("prepare.ptt.help"), plan.pushToTalk, (on) => {
-      plan.pushToTalk = on;
-    }),
     tick("keep-audio", t("prepare.keep"), t("prepare.keep.help"), plan.keepAudio, (on) => {
       plan.keepAudio = on;
     }),
-    profile(),
+    h(
+      "details",
+      { class: "more", "data-testid": "more" },
+      h("summary", {}, t("prepare.more")),
+      patience(exercise, plan.patience ?? exercise.patience.maximum, exercise.character.name, (seconds) => {
+        plan.patience = seconds;
+      }),
+      tick("hints", t("prepare.hints"), t("prepare.hints.help"), settings.hints, (on) => remember({ hints: on })),
+      tick("exam", t("prepare.exam"), t("prepare.exam.help"), plan.exam, (on) => {
+        plan.exam = on;
+      }),
+      tick("push-to-talk", t("prepare.ptt"), t("prepare.ptt.help"), plan.pushToTalk, (on) => {
+        plan.pushToTalk = on;
+      }),
+      profile(),
+    ),
   );
 }
 
@@ -157,7 +162,7 @@ function profile() {
     explain(one);
   });
   explain(settings.profile);
-  return h("div", { class: "option profile" }, h("label", { class: "field" }, h("strong", {}, t("profile")), select), help);
+  return h("div", { class: "profile" }, h("label", { class: "field" }, t("profile"), select), help);
 }
 
 /** @param {import("../api.js").Exercise} exercise @param {Plan} plan */
