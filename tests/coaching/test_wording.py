@@ -45,6 +45,13 @@ def test_the_words_of_a_session_have_their_figures(assessed: Assess) -> None:
     assert all(found[name].unit for name in ("concreteness", "connectives", "readability"))
 
 
+def test_open_questions_are_a_share_of_all(assessed: Assess) -> None:
+    asked = "Comment travaillez-vous ici ? Vous venez demain ? Pourquoi ce choix ? "
+    spoken = turn(asked.replace(" ?", "?"))
+    assert measures(assessed([spoken]))["open_questions"].value == pytest.approx(2 / 3, abs=1e-3)
+    assert measures(assessed([turn(STORY)]))["open_questions"].value is None
+
+
 def test_what_a_figure_lacks_is_told(assessed: Assess) -> None:
     few = measures(assessed([turn(STORY)]))
     plain = measures(assessed([turn(STORY.replace(".", "").replace(",", "") * 3)]))

@@ -81,6 +81,25 @@ def test_each_recording_has_its_own_report_folder(tmp_path: Path) -> None:
         assert (tmp_path / "out" / one.file / "report.html").is_file()
 
 
+@pytest.mark.speech
+def test_with_a_recogniser_every_recording_has_words(shared_data: Path) -> None:
+    """The recogniser that ships with the package, kept from one recording to the next."""
+    asked = folder.prepared(
+        Order(
+            load(stt="pocketsphinx"),
+            shared_data / "fixtures-en",
+            "conversation_libre_marie",
+            "en",
+            60.0,
+        )
+    )
+    assert not asked.by_ear
+    files = ["misc/jfk.wav", "librivox/0870.wav"]
+    found = list(folder.analyse_folder(asked, files, jobs=1))
+    assert [one.failure for one in found] == [None, None]
+    assert all(one.words is not None and one.words > 10 for one in found)
+
+
 def test_a_report_folder_that_cannot_be_made_fails_that_file(tmp_path: Path) -> None:
     noise(tmp_path / "in/a.wav", 1)
     (tmp_path / "out").write_text("a file is in the way")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from eloquence.coaching.lexicon import Lexicon
 from eloquence.coaching.observation import HeardTurn, Observation
-from eloquence.delivery import disfluency, expressions, lexical, timing
+from eloquence.delivery import dialogue, disfluency, expressions, lexical, timing
 from eloquence.delivery.disfluency import per_hundred_words
 from eloquence.delivery.expressions import Hit
 from eloquence.delivery.words import Word
@@ -32,7 +32,8 @@ def wording(seen: Observation, lexicon: Lexicon, *, fluency: bool = True) -> tup
     `repairs`, `held_words`, `swallowed_words`, `minimisers`, `concreteness` per 100 words;
     `hedge_stacks` share of the sentences with two hedges or more; `tic_share` share of the most
     frequent habit among all; `variety` MATTR-50; `connectives` how many different ones;
-    `own_share` « je » among « je », « nous », « on »; `readability` Kandel-Moles or Flesch;
+    `own_share` « je » among « je », « nous », « on »; `open_questions` share of the questions that
+    cannot be answered by yes or no; `readability` Kandel-Moles or Flesch;
     `rate_variation` standard deviation of the pace of runs over its mean.
     """
     turns = [turn for turn in seen.turns if turn.words]
@@ -63,6 +64,12 @@ def wording(seen: Observation, lexicon: Lexicon, *, fluency: bool = True) -> tup
             reason=few,
         ),
         _own_share(whole, lexicon, few),
+        Figure(
+            "open_questions",
+            dialogue.open_share([one for turn in turns for one in turn.questions]),
+            "of_questions",
+            percent=True,
+        ),
         *_of_sentences(seen, turns, lexicon, few),
     )
     if not fluency:
