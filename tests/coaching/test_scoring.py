@@ -405,6 +405,7 @@ def test_who_learns_the_language_is_scored_by_wider_bands(assessed: Assess) -> N
     assert native is not None
     assert learner is not None
     assert learner > native + 0.05
+    assert any("Profil" in one for one in assessed(slow, profile="learner").quality.notes)
 
 
 def test_a_late_answer_is_marked_and_a_hard_question_gives_time(assessed: Assess) -> None:

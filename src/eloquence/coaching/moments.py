@@ -34,14 +34,16 @@ def moments(
 ) -> tuple[Moment, ...]:
     """All of them, in the order of time. `norms` are those of the session (`norms_for`); without
     a band nothing is too much or too little, and only what speaks for itself is pointed to. With a
-    speech difference only what is said is."""
+    speech difference only what is said is; in a sound that is unfit, nothing of the sound."""
+    if seen.by_ear and seen.fault is not None:
+        return ()
     found = [
         *_pauses(seen),
         *_hesitations(seen, norms),
         *_expressions(seen),
         *_paces(seen, norms, register),
-        *_voices(seen, norms, register),
-        *_ends(seen, norms, register),
+        *(_voices(seen, norms, register) if seen.fault is None else ()),
+        *(_ends(seen, norms, register) if seen.fault is None else ()),
         *_exchanges(seen, norms, register),
         *_runs(seen, norms, register),
     ]

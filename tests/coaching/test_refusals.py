@@ -1,0 +1,104 @@
+"""Sounds that hold no speech, or an hour of it: always a report, with its reasons."""
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from eloquence.coaching.exercise import DIMENSIONS
+from eloquence.coaching.report import Report
+from eloquence.coaching.session import SessionEnd, Turn
+from eloquence.delivery.sound import HOP, Sound, measure
+from eloquence.delivery.words import Word
+
+Assess = Callable[..., Report]
+Wave = NDArray[np.float32]
+
+RATE = 16_000
+
+
+def silence(seconds: float) -> Wave:
+    return np.zeros(round(seconds * RATE), np.float32)
+
+
+def noise(seconds: float) -> Wave:
+    drawn = np.random.default_rng(7).normal(0, 0.1, round(seconds * RATE))
+    return drawn.astype(np.float32)
+
+
+def music(seconds: float) -> Wave:
+    """Held chords of four notes with a few overtones, one every two seconds."""
+    times = np.arange(round(seconds * RATE)) / RATE
+    wave = np.zeros(len(times))
+    for bar in range(int(seconds / 2)):
+        inside = (times >= 2 * bar) & (times < 2 * bar + 2)
+        since = times[inside] - 2 * bar
+        for step in ((0, 4, 7, 12), (5, 9, 12, 17), (7, 11, 14, 19))[bar % 3]:
+            hertz = 220 * 2 ** (step / 12)
+            for overtone in (1, 2, 3):
+                wave[inside] += np.sin(2 * np.pi * overtone * hertz * since) / overtone**2
+    return (0.1 * wave).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("wave", "words"),
+    [
+        (silence(0), ("parole",)),
+        (silence(30), ("parole",)),
+        (noise(30), ("voix", "bruit", "parole")),
+        (music(30), ("musique",)),
+    ],
+    ids=["nothing", "silence", "noise", "music"],
+)
+def test_what_is_no_speech_has_a_report_with_its_reason(
+    assessed: Assess, wave: Wave, words: tuple[str, ...]
+) -> None:
+    seconds = len(wave) / RATE
+    turn = Turn(index=0, speaker="learner", start=0, end=seconds, sound=measure(wave, RATE))
+    report = assessed(
+        [turn],
+        criteria={"dimensions": DIMENSIONS},
+        end=SessionEnd(status="complete", reason="recording", duration=seconds),
+        source="recording",
+    )
+    assert [one.dimension for one in report.dimensions] == list(DIMENSIONS)
+    for one in report.dimensions:
+        assert one.state == "not_scored"
+        assert any(word in one.reason for word in words), one.reason
+        assert one.measured is None
+    assert report.overall is None
+    assert report.marks == ()
+    assert report.evaluation.scores == {}
+    assert report.weakest_turn is None
+    assert Report.model_validate_json(report.model_dump_json()) == report
+
+
+def test_an_hour_in_one_breath_costs_far_less_than_its_fiftieth(assessed: Assess) -> None:
+    words = []
+    clock = 0.0
+    for index in range(9000):
+        text = ("euh", "du", "coup", "bateau", "maison", "je", "pense", "jardin.")[index % 8]
+        words.append(Word(text, round(clock, 3), round(clock + 0.28, 3)))
+        clock += 0.28 + (0.9 if index % 8 == 4 else 0.5 if index % 8 == 7 else 0.0)
+    frames = int(clock / HOP) + 1
+    swing = np.sin(np.arange(frames) * HOP * 3.7) * 3
+    sound = Sound(
+        start=0,
+        duration=clock,
+        pitch=tuple((120 * 2 ** (swing / 12)).round(2).tolist()),
+        intensity=tuple((-25 - 2 * swing).round(2).tolist()),
+        speech=tuple((word.start, word.end) for word in words),
+        nuclei=tuple(word.start + 0.1 for word in words),
+        snr=30.0,
+        clipping=0.0,
+    )
+    turn = Turn(index=0, speaker="learner", start=0, end=clock, words=tuple(words), sound=sound)
+    assert clock > 3600
+    begun = time.process_time()
+    report = assessed([turn])
+    assert time.process_time() - begun < 0.005 * clock
+    assert len(report.marks) > 2000
+    assert len(report.pitch.times) <= 2000
+    assert report.dimensions[0].score is not None
