@@ -40,7 +40,11 @@ def score(
     path = None if file == "-" else Path(file)
     failed = False
     try:
-        source = sys.stdin.fileno() if path is None else os.open(path, os.O_RDONLY)
+        source = (
+            sys.stdin.fileno()
+            if path is None
+            else os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        )
     except OSError as error:
         raise StorageError(
             f"The file {file} cannot be read: {error.strerror}.", mend="Check its name."
