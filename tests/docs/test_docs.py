@@ -1,7 +1,9 @@
 """What the documents say is so (DOC-01): commands, settings, links, examples."""
 
+import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -10,15 +12,23 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 import typer
 from livekit.agents import llm as engine
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS
+from pydantic import BaseModel
 
 from eloquence import bootstrap, cli, registry
+from eloquence.coaching import character, exercise, rubric
 from eloquence.config import Settings, load
 from eloquence.conversation.stages import Resources
+from eloquence.delivery.tally import MEASURES
 from eloquence.registry import STAGES
+from eloquence.storage import content
+from eloquence.testing import speech
+from eloquence.testing.aligned import RATE
 from eloquence.testing.context import stage_context
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,10 +39,15 @@ GUIDES = [
         "README.fr.md",
         "CONTRIBUTING.md",
         "docs/authors.md",
+        "docs/measures.md",
+        "docs/reports.md",
+        "docs/scores.md",
         "docs/troubleshooting.md",
     )
 ]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+
+ELOQUENCE = (sys.executable, "-c", "from eloquence.cli import main; main()")
 
 _CALL = re.compile(r"^(?:\$ )?(?:[A-Z_]+=\S+ )*(?:\.venv/bin/)?eloquence (?P<rest>.+)")
 
@@ -105,15 +120,136 @@ def test_every_command_of_a_guide_exists_with_its_options(page: Path) -> None:
 
 def test_the_readme_shows_the_commands_of_an_evening() -> None:
     shown = {call.split()[0] for call in calls(ROOT / "README.md")}
-    assert shown >= {"talk", "analyse", "doctor", "sessions", "exercises", "models"}
+    assert shown >= {"talk", "analyse", "score", "doctor", "sessions", "exercises", "models"}
 
 
-def test_both_readmes_show_the_same_sections() -> None:
-    levels = [
-        re.findall(r"^(#+) ", (ROOT / name).read_text("utf-8"), flags=re.MULTILINE)
-        for name in ("README.md", "README.fr.md")
-    ]
+def test_both_readmes_show_the_same_sections_and_the_same_commands() -> None:
+    pages = [(ROOT / name).read_text("utf-8") for name in ("README.md", "README.fr.md")]
+    levels = [re.findall(r"^(?:(#+) |(-) \*\*)", page, flags=re.MULTILINE) for page in pages]
     assert levels[0] == levels[1]
+    words = [
+        [call.split()[:2] for call in calls(ROOT / name)] for name in ("README.md", "README.fr.md")
+    ]
+    named = [{tuple(call) for call in shown if call[0] != "analyse"} for shown in words]
+    assert named[0] == named[1]
+
+
+@pytest.fixture
+def evening(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with all that the commands of the READMEs name."""
+    shutil.copytree(ROOT / "docs" / "examples", tmp_path / "docs" / "examples")
+    clip = speech.synthetic("J’ai ouvert une librairie, puis un atelier pour les enfants.", "fr")
+    for name in ("speech.wav", "discours.wav", "recordings/one.wav", "enregistrements/une.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        soundfile.write(tmp_path / name, np.tile(clip.samples, 2), RATE)
+    for name in ("my-content", "mon-contenu"):
+        written = tmp_path / name / "fr" / "characters" / "marie.yaml"
+        written.parent.mkdir(parents=True)
+        shutil.copy(content.SHIPPED / "fr/characters/marie_coach.yaml", written)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+WITHOUT_A_PERSON = ("analyse", "score", "exercises", "characters", "models list")
+"""The commands of a README that need no microphone, no stored session and no network."""
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("page", ["README.md", "README.fr.md"])
+def test_the_commands_of_a_readme_do_what_it_says(page: str, evening: Path) -> None:
+    ran = []
+    for call in calls(ROOT / page):
+        if not call.startswith(WITHOUT_A_PERSON):
+            continue
+        done = subprocess.run(
+            [*ELOQUENCE, *shlex.split(call, comments=True)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{call}: {done.stderr}"
+        assert done.stdout.strip(), call
+        ran.append(call.split()[0])
+    assert {"analyse", "score", "exercises", "characters", "models"} <= set(ran)
+    written = {path.name for path in evening.rglob("report.*")}
+    assert written == {"report.html", "report.pdf", "report.json", "report.csv"}
+    assert list(evening.glob("*/summary.csv"))
+
+
+def test_the_example_of_the_scores_page_is_what_the_command_gives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Issue 4: `eloquence score --jsonl`, one object per line in and out."""
+    page = (ROOT / "docs" / "scores.md").read_text("utf-8")
+    (shown,) = (json.loads(block) for block in blocks(page, "json"))
+    (call,) = {
+        call for call in calls(ROOT / "docs" / "scores.md") if call.startswith("score --jsonl docs")
+    }
+    monkeypatch.chdir(ROOT)
+    done = subprocess.run(
+        [*ELOQUENCE, *shlex.split(call)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    first, second = (json.loads(line) for line in done.stdout.splitlines())
+    assert first == shown
+    assert first["scores"]["fluency"] > 0
+    assert {"long_pause", "mid_phrase_pause", "filled_pause"} <= {
+        event["kind"] for event in first["events"]
+    }
+    assert set(second["scores"].values()) == {None}
+    assert "15 seconds" in second["reasons"]["fluency"]
+
+
+def by_people(page: Path) -> str:
+    """A page without what a script wrote into it."""
+    return re.sub(r"<!-- generated.*?<!-- end -->", "", page.read_text("utf-8"), flags=re.DOTALL)
+
+
+def test_every_measure_that_a_report_may_show_is_told_with_its_formula() -> None:
+    (shown,) = (
+        json.loads(block) for block in blocks((ROOT / "docs/scores.md").read_text("utf-8"), "json")
+    )
+    told = set(re.findall(r"`([a-z_]+)`", by_people(ROOT / "docs" / "measures.md")))
+    assert set(MEASURES) <= set(shown["measures"])
+    assert set(shown["measures"]) - told == set()
+
+
+FIGURE = r"(?<!\d)\.\d{3}\b|\b\d{1,2},\d{3}\b|\b\d+(?: %)? of (?:the )?\d+(?:,\d{3})*"
+
+
+def test_what_a_document_says_was_measured_stands_beside_the_code_too() -> None:
+    """Shares like .978, large counts, "10 of 15": in a docstring, a comment or a norm."""
+    known = " ".join(
+        re.sub(r"\s+(?:the )?", " ", path.read_text("utf-8"))
+        for folder, kind in (("src", "*.py"), ("tests", "*.py"), ("src", "norms.yaml"))
+        for path in sorted((ROOT / folder).rglob(kind))
+        if path != Path(__file__)
+    )
+    decisions = sorted((ROOT / "docs" / "adr").glob("001[1-5]*.md"))
+    checked = 0
+    for page in (ROOT / "docs" / "measures.md", ROOT / "docs" / "scores.md", *decisions):
+        text = re.sub(r"\s+", " ", re.sub(r"```.*?```", "", by_people(page), flags=re.DOTALL))
+        figures = re.findall(FIGURE, text)
+        assert {one for one in figures if one.replace(" the ", " ") not in known} == set(), page
+        checked += len(figures)
+    assert checked > 15
+
+
+def test_every_key_of_a_content_file_is_told_in_the_authors_guide() -> None:
+    guide = (ROOT / "docs" / "authors.md").read_text("utf-8")
+    keys = {
+        field.alias or name
+        for module in (exercise, rubric, character)
+        for model in vars(module).values()
+        if isinstance(model, type)
+        and issubclass(model, BaseModel)
+        and model.__module__ == module.__name__
+        for name, field in model.model_fields.items()
+    }
+    assert len(keys) > 50
+    assert {key for key in keys if not re.search(rf"\b{re.escape(key)}\b", guide)} == set()
 
 
 def test_every_make_target_of_a_guide_exists() -> None:
