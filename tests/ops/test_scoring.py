@@ -65,6 +65,17 @@ def test_words_alone_are_enough_for_what_is_timed(tmp_path: Path) -> None:
     assert found["measures"]["pitch_variation"] is None
 
 
+def test_the_text_gives_words_without_punctuation_theirs(tmp_path: Path) -> None:
+    words = steady(60, pause=0.6, every=10)
+    plain = " ".join(word for word, _, _ in words)
+    text = plain.replace("avec elle", "avec elle.").replace("nous", "Nous")
+    lines = [{"id": 1, "words": words}, {"id": 2, "words": words, "text": text}]
+    (bare, stopped), _, _ = scored(lines, tmp_path)
+    assert bare["measures"]["sentence_length"] is None
+    assert stopped["measures"]["sentence_length"] == pytest.approx(10, abs=0.5)
+    assert stopped["measures"]["mid_phrase_pauses"] == 0
+
+
 def test_given_words_are_verbatim_so_that_no_filled_pause_is_none(tmp_path: Path) -> None:
     fluent = steady(60)
     hesitant = [

@@ -6,7 +6,8 @@ of a session are ratios of sums and a stretch of speech can be taken out again.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
 from itertools import pairwise
 from statistics import median
 from typing import Literal
@@ -65,6 +66,22 @@ def span_by_ear(sound: Sound) -> Interval | None:
 def punctuated(words: Sequence[Word]) -> bool:
     """Whether the recogniser writes punctuation at all."""
     return any(word.text.rstrip(' \u00a0\u202f»"”')[-1:] in tuple(_PUNCTUATION) for word in words)
+
+
+def punctuated_like(words: Sequence[Word], text: str) -> list[Word]:
+    """The words in the spelling and with the punctuation of a text of the same speech, wherever
+    the two have the same word in the same order (longest common blocks)."""
+    tokens = [token for token in text.split() if plain(token)]
+    spoken = [plain(word.text) for word in words]
+    blocks = SequenceMatcher(
+        None, spoken, [plain(token) for token in tokens], autojunk=False
+    ).get_matching_blocks()
+    found = list(words)
+    for mine, theirs, size in blocks:
+        for offset in range(size):
+            word = words[mine + offset]
+            found[mine + offset] = replace(word, text=tokens[theirs + offset])
+    return found
 
 
 def sentence_count(words: Sequence[Word]) -> int:

@@ -17,6 +17,7 @@ from eloquence.coaching.character import Language
 from eloquence.coaching.exercise import Criteria, Exercise, Register
 from eloquence.coaching.report import Report
 from eloquence.coaching.session import Session, SessionEnd, StoredSession, Turn
+from eloquence.delivery import timing
 from eloquence.delivery.sound import measure
 from eloquence.delivery.words import Word
 from eloquence.errors import LineError
@@ -38,7 +39,8 @@ class Line(BaseModel):
     """What one line asks for.
 
     `words` are (word, start, end) in seconds, verbatim, of one speaker; without them `wav` is
-    measured by ear, and `text` alone has no times. A silence of 5 s or more ends a turn.
+    measured by ear, and `text` alone has no times. It lends its punctuation to words that have
+    none. A silence of 5 s or more ends a turn.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -186,6 +188,8 @@ def _whole(library: content.Library, language: Language, register: Register) -> 
 async def _timed(asked: Line, number: int, folder: Path, exercise: Exercise) -> StoredSession:
     """The session of words whose times are given, with the sound where there is a recording."""
     words = [Word(text, start, end) for text, start, end in asked.words or ()]
+    if asked.text and not timing.punctuated(words):
+        words = timing.punctuated_like(words, asked.text)
     samples: Waveform | None = None
     duration = max((word.end for word in words), default=0.0)
     if asked.wav is not None:
