@@ -1,5 +1,6 @@
 """What the documents say is so (DOC-01): commands, settings, links, examples."""
 
+import doctest
 import json
 import re
 import shlex
@@ -200,6 +201,12 @@ def test_the_example_of_the_scores_page_is_what_the_command_gives(
     }
     assert set(second["scores"].values()) == {None}
     assert "15 seconds" in second["reasons"]["fluency"]
+
+
+def test_what_the_scores_page_computes_is_so() -> None:
+    found = doctest.testfile(str(ROOT / "docs" / "scores.md"), module_relative=False)
+    assert found.attempted > 5
+    assert found.failed == 0
 
 
 def by_people(page: Path) -> str:
