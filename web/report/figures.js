@@ -26,6 +26,7 @@ export function figures(report, { tongue, spoken }) {
   const unknown = missing(report);
   const { snr, clipping, notes } = report.quality;
   const talked = report.reason !== "recording";
+  const reason = talked ? tongue.end(report.reason) : "";
   /** @param {string} name */
   const stage = (name) => tongue.stage(report.stages[name] ?? "–");
   const unmeasured = details(
@@ -52,6 +53,7 @@ export function figures(report, { tongue, spoken }) {
     details(
       "about",
       [h("h2", {}, tongue.t("about"))],
+      reason && h("p", { "data-testid": "how-it-ended" }, tongue.t("end", { reason })),
       h("p", {}, tongue.t(report.quality.words_heard ? "about.speech" : "about.speech.ear", { seconds: tongue.number(report.speech_seconds, 0), words: report.word_count })),
       h("h3", {}, tongue.t("quality")),
       snr !== null && h("p", {}, tongue.t("quality.snr", { n: tongue.number(snr, 0) })),

@@ -1,7 +1,7 @@
 // What one reads first: one sentence, what went well, one thing to change, and what to do now.
 
 import { h } from "../dom.js";
-import { way } from "./parts.js";
+import { details, way } from "./parts.js";
 import { jump } from "./playhead.js";
 
 /** @typedef {import("./schema.d.ts").Report} Report */
@@ -10,18 +10,39 @@ import { jump } from "./playhead.js";
 /** @typedef {import("./report.js").Page} Page */
 /** @typedef {import("../dom.js").Child} Child */
 
+/** Room for everything at once: a phone shows what counts first, and folds the rest. */
+const roomy = () => matchMedia("(min-width: 44rem)").matches;
+
+/** @param {Remark} remark @param {Page} page */
+const place = (remark, { head, tongue }) => remark.start !== null && jump(head, tongue, remark.start, remark.end, remark.title);
+
 /** @param {string} label @param {Remark} remark @param {string} kind @param {Page} page
  * @param {...Child} more */
-const remarkCard = (label, remark, kind, { head, tongue, spoken }, ...more) =>
+const remarkCard = (label, remark, kind, page, ...more) =>
   h(
     "section",
     { class: `remark ${kind}`, "data-testid": kind },
     h("p", { class: "eyebrow" }, label),
-    h("h2", { lang: spoken }, remark.title),
-    h("p", { lang: spoken }, remark.text),
-    remark.start !== null && h("p", {}, jump(head, tongue, remark.start, remark.end, remark.title)),
+    h("div", { class: "remark-head" }, h("h2", { lang: page.spoken }, remark.title), place(remark, page)),
+    h("p", { lang: page.spoken }, remark.text),
     ...more,
   );
+
+/** What went well: the first in full, the others folded where there is little room.
+ * @param {Remark} remark @param {number} index @param {Page} page */
+function strength(remark, index, page) {
+  const label = page.tongue.t("strength");
+  if (index === 0 || roomy()) return remarkCard(label, remark, "strength", page);
+  const folded = details(
+    `strength-${index}`,
+    [h("span", {}, h("span", { class: "unseen" }, page.tongue.labelled(label, "")), h("h2", { lang: page.spoken }, remark.title))],
+    h("p", { lang: page.spoken }, remark.text),
+    h("p", {}, place(remark, page)),
+  );
+  folded.classList.add("remark", "strength");
+  folded.dataset.testid = "strength";
+  return folded;
+}
 
 /** How long a drill takes, as its button says it. @param {Drill} drill @param {Page} page */
 const drillWords = ({ seconds }, { tongue }) =>
@@ -61,14 +82,21 @@ function timer(drill, page) {
 }
 
 /** @param {Drill} drill @param {Page} page */
-const drillWith = (drill, page) =>
-  h(
-    "div",
-    { class: "drill", "data-testid": "drill" },
-    h("h3", { lang: page.spoken }, drill.title),
-    h("p", { lang: page.spoken }, drill.instructions),
-    h("p", {}, h("strong", {}, page.tongue.labelled(page.tongue.t("drill.success"), "")), h("span", { lang: page.spoken }, drill.success)),
-  );
+const drillSteps = (drill, page) => [
+  h("p", { lang: page.spoken }, drill.instructions),
+  h("p", {}, h("strong", {}, page.tongue.labelled(page.tongue.t("drill.success"), "")), h("span", { lang: page.spoken }, drill.success)),
+];
+
+/** The drill, told at once where there is room and nothing to click on.
+ * @param {Drill} drill @param {Page} page */
+function drillWith(drill, page) {
+  if (!page.actions) return h("div", { class: "drill", "data-testid": "drill" }, h("h3", { lang: page.spoken }, drill.title), ...drillSteps(drill, page));
+  const told = details("drill", [h("h3", {}, page.tongue.t("drill.how", { title: drill.title }))], ...drillSteps(drill, page));
+  told.classList.add("drill");
+  told.dataset.testid = "drill";
+  told.open = roomy();
+  return told;
+}
 
 /** What to do now: the drill, and the weakest answer once more. @param {Report} report @param {Page} page */
 function todo(report, page) {
@@ -77,8 +105,6 @@ function todo(report, page) {
   const turn = report.turns.find((one) => one.index === report.weakest_turn);
   const retry = actions && turn;
   return [
-    drill && drillWith(drill, page),
-    ...(drill && !actions ? timer(drill, page) : []),
     actions && (drill || retry) && h(
       "p",
       { class: "todo" },
@@ -89,6 +115,8 @@ function todo(report, page) {
         tongue.t("retry"),
       ),
     ),
+    drill && drillWith(drill, page),
+    ...(drill && !actions ? timer(drill, page) : []),
   ];
 }
 
@@ -107,33 +135,36 @@ function rewrite({ feedback }, { head, tongue, spoken }) {
   );
 }
 
+/** Ends that are what one expects: they are told with the details of the report. */
+const EXPECTED = ["learner", "script", "duration", "recording"];
+
 /** @param {Report} report @param {Page} page */
 export function opening(report, page) {
   const { tongue } = page;
   const { feedback } = report;
   const broken = report.status === "interrupted" || report.status === "failed";
-  const reason = report.reason === "recording" ? "" : tongue.end(report.reason);
+  const reason = EXPECTED.includes(report.reason) ? "" : tongue.end(report.reason);
   return h(
     "div",
     { class: "opening" },
     h(
       "header",
       {},
-      h("p", { class: "eyebrow" }, [report.title, tongue.date(report.started_at), tongue.clock(report.duration)].filter(Boolean).join(" · ")),
+      h("p", { class: "eyebrow when" }, [report.title, tongue.date(report.started_at)].filter(Boolean).join(" · ")),
       h("h1", { lang: page.spoken, "data-testid": "report-headline" }, feedback.headline),
       (broken || reason || report.exam) &&
         h("p", { class: "quiet-note", "data-testid": "end" }, [reason && tongue.t("end", { reason }), broken && tongue.t("cut"), report.exam && tongue.t("exam")].filter(Boolean).join(" ")),
     ),
-    report.worked && h("section", { class: "worked", "data-testid": "worked" }, h("p", { class: "eyebrow" }, tongue.t("worked")), h("p", {}, tongue.quote(report.worked))),
     h(
       "div",
       { class: "remarks" },
-      ...feedback.strengths.map((one) => remarkCard(tongue.t("strength"), one, "strength", page)),
+      ...feedback.strengths.map((one, index) => strength(one, index, page)),
       feedback.priority
         ? remarkCard(tongue.t("priority"), feedback.priority, "priority", page, ...todo(report, page))
         : (feedback.drill || (page.actions && report.weakest_turn !== null)) &&
           h("section", { class: "remark priority", "data-testid": "priority" }, h("p", { class: "eyebrow" }, tongue.t("next")), ...todo(report, page)),
     ),
+    report.worked && h("section", { class: "worked", "data-testid": "worked" }, h("p", { class: "eyebrow" }, tongue.t("worked")), h("p", {}, tongue.quote(report.worked))),
     rewrite(report, page),
   );
 }

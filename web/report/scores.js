@@ -14,10 +14,18 @@ import { jump } from "./playhead.js";
 
 const STATES = { pass: "✓", near: "≈", not_yet: "→", not_scored: "–" };
 
-/** Whether it belongs to what is judged: some of it was, or nothing else could tell.
+/** Whether it belongs to what is judged: a model read some of it, or nothing else could tell. A
+ * criterion whose level follows from the measures makes none of it judged.
  * @param {DimensionScore} dimension */
 const read = ({ judged, measured, criteria }) =>
-  judged !== null || (measured === null && criteria.some((one) => !one.measured));
+  criteria.some((one) => !one.measured) && (judged !== null || measured === null);
+
+/** Whether every score there is rests on little speech: then it is said once.
+ * @param {Report} report */
+function allProvisional({ dimensions }) {
+  const scored = dimensions.filter((one) => one.score !== null);
+  return scored.length > 0 && scored.every((one) => one.provisional);
+}
 
 /** A score between its limits, with the pass mark.
  * @param {{score: number | null, low: number | null, high: number | null}} range @param {number} mark
@@ -128,7 +136,7 @@ function criterionItem(criterion, dimension, page) {
     h(
       "p",
       { class: "part-value" },
-      h("strong", {}, criterion.label),
+      h("span", {}, h("strong", {}, criterion.label), " ", h("span", { class: "kind" }, tongue.t(criterion.measured ? "kind.measured" : "kind.judged"))),
       h("span", {}, score === null ? "–" : tongue.t("why.score", { score: tongue.score(score) })),
     ),
     h("p", { class: "quiet-note" }, criterion.question),
@@ -207,7 +215,7 @@ function scoreCard(dimension, report, page) {
     h("h4", { class: "score-name" }, dimension.label, h("span", { class: "state" }, h("span", { "aria-hidden": "true" }, STATES[state]), tongue.t(`state.${state}`))),
     rangeBar(dimension, report.passing_score, page),
     (dimension.summary || dimension.reason) && h("p", { lang: page.spoken }, dimension.summary || dimension.reason),
-    dimension.provisional && h("p", { class: "quiet-note" }, tongue.t("provisional")),
+    dimension.provisional && !allProvisional(report) && h("p", { class: "quiet-note" }, tongue.t("provisional.one")),
     (dimension.parts.length > 0 || dimension.criteria.length > 0) &&
       details(
         `why-${name}`,
@@ -312,6 +320,7 @@ export function scores(report, page) {
     h("h2", {}, tongue.t("scores")),
     report.dimensions.some((one) => one.score !== null) &&
       h("p", { class: "quiet-note" }, tongue.t("scores.help", { mark: tongue.score(report.passing_score) })),
+    allProvisional(report) && h("p", { class: "profile-note", "data-testid": "provisional" }, tongue.t("provisional")),
     report.profile !== "native" && h("p", { class: "profile-note", "data-testid": "profile" }, tongue.t(`profile.${report.profile}`)),
     measured.length > 0 && h(
       "div",
