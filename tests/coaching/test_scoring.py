@@ -339,6 +339,9 @@ def test_warm_up_turns_give_the_baseline_and_are_never_scored(assessed: Assess) 
     assert report.baseline.speech_rate == pytest.approx(120 / warm[-1].end, rel=0.01)
     assert report.turns[0].phase == "warm_up"
     assert all(mark.turn != 0 for mark in report.marks)
+    alone = assessed([first])
+    assert "échauffement" in alone.feedback.headline
+    assert all("échauffement" in one.reason for one in alone.dimensions)
 
 
 def dialogue_from(start: float) -> list[Turn]:

@@ -162,19 +162,23 @@ def _take(
         register=register,
         phrases=phrases,
         passing_score=exercise.criteria.passing_score,
-        refusal=_refusal(seen, tally, norms, phrases, stored.session.profile),
+        refusal=_refusal(seen, tally, norms, phrases, stored),
     )
 
 
 def _refusal(
-    seen: Observation, tally: Tally, norms: Norms, phrases: Phrases, profile: Profile
+    seen: Observation, tally: Tally, norms: Norms, phrases: Phrases, stored: StoredSession
 ) -> str:
     """Why the whole session has no score, in a sentence; empty when it may have."""
     if seen.fault is not None and (not seen.turns or seen.by_ear or seen.fault == "clipping"):
         return phrases.reasons[REASONS[seen.fault]]
     if not seen.turns:
-        return phrases.reasons["no_speech"]
-    if profile == "child":
+        warmed = any(
+            one.phase == "warm_up" and one.speaker == "learner" and (one.words or one.sound)
+            for one in stored.turns
+        )
+        return phrases.reasons["only_warm_up" if warmed else "no_speech"]
+    if stored.session.profile == "child":
         return phrases.reasons["profile_child"]
     if tally.seconds < norms.least_seconds:
         return phrases.reasons["too_short"].format(
