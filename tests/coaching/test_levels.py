@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from eloquence.coaching.exercise import Demand
 from eloquence.coaching.levels import FAILED, HIGHEST, LEAST_SECONDS, Ladder, lines_at, turn_score
+from eloquence.coaching.profiles import norms_for
 from eloquence.coaching.session import Turn
+from eloquence.delivery.sound import measure
 from eloquence.delivery.words import Word
 from eloquence.storage import content
 from eloquence.testing import corpora
@@ -102,6 +105,27 @@ def test_a_goal_that_one_turn_cannot_show_falls_back_on_fluency(goal: str) -> No
 def test_a_few_words_say_nothing() -> None:
     assert scored(turn(LEAST_SECONDS - 2)) is None
     assert scored(Turn(index=0, speaker="learner", start=0, end=0, text="tapé au clavier")) is None
+
+
+def test_whoever_has_no_bands_moves_no_level() -> None:
+    exercise, said = LIBRARY.exercise("conversation_libre_marie", "fr"), turn(20)
+    for profile, told in (("native", True), ("learner", True), ("child", False)):
+        norms = norms_for(LIBRARY.norms("fr"), exercise, profile)
+        score = turn_score(said, norms, LIBRARY.lexicon("fr"), "conversation", "", profile)
+        assert (score is not None) == told, profile
+    norms = norms_for(LIBRARY.norms("fr"), exercise, "speech_difference")
+    for goal in ("", "filled_pauses", "speech_rate"):
+        score = turn_score(
+            said, norms, LIBRARY.lexicon("fr"), "conversation", goal, "speech_difference"
+        )
+        assert score is None
+
+
+def test_clipped_sound_moves_no_level() -> None:
+    rng = np.random.default_rng(1)
+    noise = rng.normal(size=20 * 16_000).astype(np.float32)
+    clipped = turn(20).model_copy(update={"sound": measure(np.clip(9 * noise, -1, 1), 16_000)})
+    assert scored(clipped) is None
 
 
 @pytest.mark.speech

@@ -19,6 +19,7 @@ from eloquence.bootstrap.reports import Reports
 from eloquence.bootstrap.stages import BY_EAR, choices, conducted, status
 from eloquence.coaching.exercise import Exercise
 from eloquence.coaching.levels import turn_score
+from eloquence.coaching.profiles import norms_for
 from eloquence.coaching.session import Session, SessionEnd, Turn
 from eloquence.config import Settings
 from eloquence.delivery import sound
@@ -240,16 +241,13 @@ class Eloquence:
     async def _grade(self, session: Session, exercise: Exercise, turn: Turn) -> float | None:
         """How well a measured turn held the session's goal."""
         return await asyncio.get_running_loop().run_in_executor(
-            self._analyst,
-            partial(
-                turn_score,
-                turn,
-                self.library.norms(session.language),
-                self.library.lexicon(session.language),
-                exercise.register_,
-                session.goal,
-            ),
+            self._analyst, partial(self._graded, session, exercise, turn)
         )
+
+    def _graded(self, session: Session, exercise: Exercise, turn: Turn) -> float | None:
+        norms = norms_for(self.library.norms(session.language), exercise, session.profile)
+        lexicon = self.library.lexicon(session.language)
+        return turn_score(turn, norms, lexicon, exercise.register_, session.goal, session.profile)
 
 
 async def _closed(stages: Mapping[Stage, Any]) -> None:

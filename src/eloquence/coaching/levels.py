@@ -14,7 +14,7 @@ from eloquence.coaching.exercise import Demand, Register
 from eloquence.coaching.lexicon import Lexicon
 from eloquence.coaching.norms import Norms
 from eloquence.coaching.observation import observation
-from eloquence.coaching.session import Turn
+from eloquence.coaching.session import Profile, Turn
 from eloquence.delivery.tally import MEASURES
 
 HIGHEST = 4
@@ -64,15 +64,23 @@ def lines_at(demands: Sequence[Demand], level: int, kind: Kind) -> tuple[str, ..
 
 
 def turn_score(
-    turn: Turn, norms: Norms, lexicon: Lexicon, register: Register, goal: str = ""
+    turn: Turn,
+    norms: Norms,
+    lexicon: Lexicon,
+    register: Register,
+    goal: str = "",
+    profile: Profile = "native",
 ) -> float | None:
-    """How well one turn held the goal, 0..1; None under `LEAST_SECONDS` of speech.
+    """How well one turn held the goal, 0..1; None under `LEAST_SECONDS` of speech, and when the
+    report would score nothing of it either: sound too poor, a speaker without bands.
 
     The band score of the goal's measure on this turn alone. Without a goal, or with one that a
-    single turn cannot show, the weighted mean of the fluency measures that it does show.
+    single turn cannot show, the weighted mean of the fluency measures that it does show. `norms`
+    are those of the exercise and the speaker (`norms_for`).
     """
     seen = observation([turn], norms, lexicon)
-    if seen.tally.seconds < LEAST_SECONDS:
+    refused = seen.fault is not None and (seen.by_ear or seen.fault == "clipping")
+    if refused or seen.tally.seconds < LEAST_SECONDS:
         return None
     scores: dict[str, float] = {}
     for name in {goal, *norms.dimensions["fluency"].parts}:
@@ -80,6 +88,8 @@ def turn_score(
         if norm is None or register not in norm.bands or name not in MEASURES:
             continue
         if seen.by_ear and norm.by_ear is None:
+            continue
+        if profile == "speech_difference" and norm.about == "speech":
             continue
         value = MEASURES[name](seen.tally)
         if value is not None:
