@@ -194,7 +194,9 @@ async def test_what_is_live_or_practice_or_by_ear_is_not_judged(
     await keep(store, session("drill", purpose="drill", of="x"), question(0), told())
     mute = told().model_copy(update={"text": "", "words": None})
     await keep(store, session("ear", **BY_MODEL), question(0), mute)
-    for name in ("live", "drill", "ear"):
+    easy = told().model_copy(update={"phase": "warm_up"})
+    await keep(store, session("warm_up", **BY_MODEL), question(0), easy)
+    for name in ("live", "drill", "ear", "warm_up"):
         eloquence.reports.ended(name)
         await eloquence.reports.judged(name)
         with pytest.raises(JudgementError):

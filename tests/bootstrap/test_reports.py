@@ -10,7 +10,7 @@ from tests.bootstrap.takes import DAY, MONDAY, answer, keep, question, session
 
 from eloquence.bootstrap import Eloquence, opened, reports
 from eloquence.coaching.report import Report
-from eloquence.coaching.session import Annotations
+from eloquence.coaching.session import Annotations, StoredSession
 from eloquence.config import load
 from eloquence.errors import ContentError, MarkNotFoundError, SessionNotFoundError
 
@@ -112,6 +112,27 @@ async def test_a_session_whose_exercise_is_gone_hinders_no_other(eloquence: Eloq
         await eloquence.reports.report("gone")
     assert (await eloquence.reports.report("s1")).session == "s1"
     assert await remembered(eloquence) == ["s1"]
+
+
+async def test_a_session_that_no_report_can_be_made_of_hinders_no_other(
+    eloquence: Eloquence, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = reports.assess
+
+    def assess(stored: StoredSession, *given: Any, **more: Any) -> Report:
+        if stored.session.id == "odd":
+            raise ZeroDivisionError("what was said stays out of the log")
+        return made(stored, *given, **more)
+
+    monkeypatch.setattr(reports, "assess", assess)
+    await keep(eloquence.store, session("odd"))
+    await keep(eloquence.store, session("s1", MONDAY + DAY))
+    assert (await eloquence.reports.report("s1")).session == "s1"
+    eloquence.reports.ended("odd")
+    await eloquence.reports.judged("odd")
+    assert "session odd" in caplog.text
+    assert "ZeroDivisionError" in caplog.text
+    assert "what was said" not in caplog.text
 
 
 async def test_a_live_session_has_a_report_that_nobody_remembers(eloquence: Eloquence) -> None:

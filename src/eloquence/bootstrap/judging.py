@@ -11,7 +11,7 @@ from eloquence.bootstrap.stages import choose
 from eloquence.coaching.exercise import Exercise
 from eloquence.coaching.judgement import Judgement
 from eloquence.coaching.rubric import Rubric
-from eloquence.coaching.session import StoredSession
+from eloquence.coaching.session import StoredSession, Turn
 from eloquence.config import Settings
 from eloquence.errors import EloquenceError, JudgementError
 from eloquence.registry import Choice
@@ -65,7 +65,7 @@ class Judging:
             return "practice"
         if not self._library.exercise(session.exercise, session.language).rubric:
             return "no_rubric"
-        if not any(turn.text for turn in stored.turns if turn.speaker == "learner"):
+        if not any(_read(turn) for turn in stored.turns):
             return "no_words"
         return self._unfit(stored, self._choice(stored))
 
@@ -177,6 +177,11 @@ class Judging:
         )
         model = choice.provider.create(choice.options, context)
         return choice, exercise, self._library.rubric(exercise.rubric, session.language), model
+
+
+def _read(turn: Turn) -> bool:
+    """Whether a turn has words that a judge would read; the warm-up is left out."""
+    return turn.speaker == "learner" and turn.phase == "exercise" and bool(turn.text)
 
 
 def _engine() -> Any:

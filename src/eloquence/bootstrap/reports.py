@@ -251,8 +251,8 @@ class Reports:
             if not kept.refusal:
                 stored = await self._store.get(session_id)
                 self._judging.begin(stored, kept.report.weakest_turn)
-        except EloquenceError as error:
-            log.warning("nothing follows session %s: %s", session_id, error.code)
+        except Exception as error:
+            log.warning("nothing follows session %s: %s", session_id, _name(error))
 
     async def _forget(self, session_id: str) -> None:
         if session_id in self._following:
@@ -313,8 +313,8 @@ class Reports:
                 await self._made(
                     stored, await self._store.history(language, before=started, limit=HISTORY)
                 )
-            except EloquenceError as error:
-                log.info("session %s leaves nothing to later ones: %s", session_id, error.code)
+            except Exception as error:  # one odd session must not cost all later reports
+                log.warning("session %s leaves nothing to later ones: %s", session_id, _name(error))
                 self._unreadable.add(session_id)
         return await self._store.history(language, before=before, limit=limit)
 
@@ -383,3 +383,8 @@ class Reports:
 
     async def _analysed(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._analyst, work)
+
+
+def _name(error: Exception) -> str:
+    """What the log says of an error: never its text, which may quote what was said."""
+    return error.code if isinstance(error, EloquenceError) else type(error).__name__
