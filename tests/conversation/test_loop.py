@@ -347,6 +347,28 @@ def test_starting_over_goes_back_to_the_first_question_and_forgets(
     assert answered in [turn.text for turn in spoken(talk, "learner")]
 
 
+def test_starting_over_in_a_warm_up_that_was_enough_warms_up_again(
+    talk: Talk, sentence: bytes
+) -> None:
+    talk.hello = protocol.Hello(exercise=FREE, warm_up=True)
+
+    async def held(learner: Learner) -> None:
+        await learner.quiet()
+        await answer(learner, sentence)
+        await learner.say(sentence)
+        await learner.listening()
+        await learner.client.send(protocol.Restart())
+        await learner.quiet()
+        await learner.say(SECOND * 6)
+        assert not learner.said("phase")
+        await answer(learner, sentence)
+
+    clock.run(talk.held(held))
+    told = spoken(talk, "character")
+    assert told[-2].text == told[0].text
+    assert told[-1].text in lines().warm_up.more
+
+
 def test_the_question_is_repeated_whatever_was_said_aside(talk: Talk) -> None:
     async def held(learner: Learner) -> None:
         await learner.quiet()

@@ -444,6 +444,7 @@ class Conversation:
         self._engine.say(opening)
 
     def _restart(self) -> None:
+        self._guidance.restart()
         if self._conductor is not None:
             self._conductor.restart()
         if self._scene_since is not None:

@@ -65,7 +65,8 @@ class Guidance:
         self._lines = lines
         self._conducted = conducted
         self._seed = seed
-        self._warm_up = WarmUp(lines.warm_up, exercise.warm_up, seed)
+        self._opening_questions = exercise.warm_up
+        self._warm_up = WarmUp(lines.warm_up, self._opening_questions, seed)
         self._ladder = Ladder(highest=max(1, len(self._levels)), exam=session.exam)
         self._question = scenario.prompts.initial
         self._asides = {*lines.silence, *lines.no_answer, *lines.pausing, *lines.no_hint}
@@ -151,6 +152,12 @@ class Guidance:
         if self.phase == "warm_up":
             return self._warm_up.opening
         return self._scenario.prompts.initial
+
+    def restart(self) -> None:
+        """Goes back before the first question."""
+        if self.phase == "warm_up":
+            self._warm_up = WarmUp(self._lines.warm_up, self._opening_questions, self._seed)
+        self._question = self.first_question
 
     def said(self, line: str) -> None:
         """Notes what the partner has said."""
