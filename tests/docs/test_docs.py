@@ -293,11 +293,19 @@ def test_the_env_example_can_be_used_as_it_is(
         assert bootstrap.choose(settings, stage, "fr").readiness.ready
 
 
+def places(page: str) -> set[str]:
+    """The names of the headings of a page, as links call them."""
+    heads = re.findall(r"^#+ (.+)$", page, flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head).strip().lower().replace(" ", "-") for head in heads}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_within_the_project_leads_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text("utf-8")):
+    for target, place in re.findall(r"\]\(([^)#\s]+)#?([^)\s]*)\)", page.read_text("utf-8")):
         if not target.startswith(("http:", "https:", "mailto:")):
             assert (page.parent / target).exists(), target
+            if place:
+                assert place in places((page.parent / target).read_text("utf-8")), place
 
 
 def test_every_decision_has_a_number_of_its_own_and_is_told_whole() -> None:
