@@ -135,7 +135,8 @@ def test_there_are_twelve_drills_each_of_one_to_two_minutes_with_a_target(
         assert 1 <= len(re.findall(r"[.!?](?:\s|$)", drill.spoken)) <= 3, drill.spoken
         assert len(drill.spoken) <= 200
         assert not re.search(r"[0-9(){}*/…]", drill.spoken), drill.spoken
-        assert "{" not in phrases.success(drill)
+        for by_ear in (False, True):
+            assert "{" not in phrases.success(drill, by_ear=by_ear)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -143,12 +144,28 @@ def test_a_drill_whose_target_is_a_zone_aims_into_the_band(shipped: Shipped, lan
     norms: Norms = shipped(Norms, language, "norms")
     phrases: Phrases = shipped(Phrases, language, "feedback")
     for drill in phrases.drills:
-        bands = norms.measures[drill.target.measure].bands if drill.target.measure else {}
-        for points in bands.values():
-            for aim in (drill.target.at_least, drill.target.at_most):
-                if aim is not None:
-                    assert aim >= (points[1] if points[1] is not None else aim), drill.id
-                    assert aim <= (points[4] if points[4] is not None else aim), drill.id
+        for target in (drill.aim(by_ear=False), drill.aim(by_ear=True)):
+            bands = norms.measures[target.measure].bands if target.measure else {}
+            for points in bands.values():
+                for aim in (target.at_least, target.at_most):
+                    if aim is not None:
+                        assert aim >= (points[1] if points[1] is not None else aim), drill.id
+                        assert aim <= (points[4] if points[4] is not None else aim), drill.id
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_drill_of_a_voice_measure_can_be_verified_by_ear(
+    shipped: Shipped, language: str
+) -> None:
+    norms: Norms = shipped(Norms, language, "norms")
+    phrases: Phrases = shipped(Phrases, language, "feedback")
+    for drill in phrases.drills:
+        target = drill.aim(by_ear=True)
+        dialogue = {"talk_ratio", "interruptions", "response_latency"}
+        cured = {name for name in drill.cures if norms.measures[name].by_ear is not None}
+        if cured - dialogue:
+            assert target.measure, drill.id
+            assert norms.measures[target.measure].by_ear is not None, drill.id
 
 
 def test_the_languages_have_the_same_words_for_the_same_things(shipped: Shipped) -> None:

@@ -482,6 +482,29 @@ def test_forbidden_words_are_counted_without_those_that_were_dismissed(
     deaf = placed(reported(word_count=0), (), norms, phrases, session=own).drill_result
     assert deaf is not None
     assert deaf.reached is None
+    assert deaf.sentence == phrases.reasons["by_ear"]
+
+
+def test_whoever_says_next_to_nothing_has_not_avoided_a_word(
+    reported: Reported, norms: Norms, phrases: Phrases
+) -> None:
+    own = session(purpose="drill", drill="mot_interdit", of="s-0")
+    brief = reported(word_count=4, speech_seconds=2.0)
+    result = placed(brief, (), norms, phrases, session=own).drill_result
+    assert result is not None
+    assert result.reached is None
+    assert result.sentence == phrases.results["not_measured"]
+
+
+def test_by_ear_a_drill_has_a_target_that_the_ear_can_tell(
+    reported: Reported, norms: Norms, phrases: Phrases
+) -> None:
+    own = session(purpose="drill", drill="phrase_pleine", of="s-0")
+    for value, reached in ((16.0, True), (4.0, False)):
+        given = reported({"mean_run": (value, 1.0)}, purpose="drill", word_count=0)
+        result = placed(given, (), norms, phrases, session=own).drill_result
+        assert result is not None
+        assert (result.measure, result.reached) == ("mean_run", reached)
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ def drill_result(
 ) -> DrillResult:
     """Whether a drill reached its target, from its own report and, for a change, from what the
     session that it belongs to left (`mother`)."""
-    target = drill.target
     now = past(report)
+    target = drill.aim(by_ear=now.by_ear)
     figure, norm = _aimed(report, now, target, norms, phrases)
     nothing = DrillResult(
         drill=drill.id,
@@ -27,7 +27,7 @@ def drill_result(
         label=norm.label,
         unit=norm.unit,
         percent=norm.percent,
-        sentence=_unmeasured(report, target) or phrases.results["not_measured"],
+        sentence=_unmeasured(report, target, norms, phrases),
     )
     if figure is None:
         return nothing
@@ -85,7 +85,10 @@ def _aimed(
         ]
         count = len(figures(words)) if target.figures else _occurrences(target.said, words)
     norm = MeasureNorm(label=label, unit="", decimals=0)
-    return (Figure(value=count, error=0.0) if report.word_count else None), norm
+    # Whoever says next to nothing avoids any word.
+    short = target.at_most is not None and report.speech_seconds < norms.least_seconds
+    known = bool(report.word_count) and not short
+    return (Figure(value=count, error=0.0) if known else None), norm
 
 
 def _occurrences(wanted: Sequence[str], words: Sequence[str]) -> int:
@@ -97,9 +100,13 @@ def _occurrences(wanted: Sequence[str], words: Sequence[str]) -> int:
     return found
 
 
-def _unmeasured(report: Report, target: Target) -> str:
-    """Why the measure of a target has no value."""
-    return next((one.reason for one in report.measures if one.id == target.measure), "")
+def _unmeasured(report: Report, target: Target, norms: Norms, phrases: Phrases) -> str:
+    """Why what a target looks at has no value."""
+    told = next((one.reason for one in report.measures if one.id == target.measure), "")
+    deaf = not report.word_count and report.speech_seconds >= norms.least_seconds
+    if deaf and not target.measure:
+        return phrases.reasons["by_ear"]
+    return told or phrases.results["not_measured"]
 
 
 def criterion_norm(label: str) -> MeasureNorm:

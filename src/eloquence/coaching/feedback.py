@@ -118,7 +118,7 @@ def feedback(
         headline=_headline(strengths, priority, open_one, phrases),
         strengths=tuple(strengths),
         priority=priority,
-        drill=_drill(chosen or open_one, phrases),
+        drill=_drill(chosen or open_one, phrases, by_ear=by_ear),
     )
 
 
@@ -281,7 +281,7 @@ def _judged(one: _Candidate, wording: JudgedWording, phrases: Phrases) -> Remark
     )
 
 
-def _drill(one: _Candidate | None, phrases: Phrases) -> Drill | None:
+def _drill(one: _Candidate | None, phrases: Phrases, *, by_ear: bool) -> Drill | None:
     if one is None:
         return None
     drill = _cure(one, phrases)
@@ -292,7 +292,7 @@ def _drill(one: _Candidate | None, phrases: Phrases) -> Drill | None:
         title=drill.title,
         instructions=drill.instructions,
         seconds=drill.seconds,
-        success=phrases.success(drill),
+        success=phrases.success(drill, by_ear=by_ear),
         measure=one.name,
     )
 

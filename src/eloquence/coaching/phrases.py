@@ -20,6 +20,7 @@ Side = Literal["low", "high"]
 _REMARK_PLACES = frozenset(
     {"moment", "moments", "count", "value", "unit", "target", "quote", "seconds", "label"}
 )
+_TARGET_PLACES = frozenset({"at_least", "at_most", "change"})
 _JUDGED_PLACES = frozenset({"moment", "quote", "label", "level", "next", "missing"})
 _PLACES = frozenset(
     {"label", "best", "worst", "reason", "strength", "priority", "value", "low", "high"}
@@ -130,6 +131,17 @@ class DrillPhrase(Model):
     no drill names. The places of `success` are those of its target.
     """
 
+    class ByEar(Model):
+        """What it wants of a take without words, where the ear can tell another measure."""
+
+        target: Target
+        success: str
+
+        @field_validator("success")
+        @classmethod
+        def _known_places(cls, text: str) -> str:
+            return _check_places(text, _TARGET_PLACES)
+
     id: str
     title: str
     instructions: str
@@ -139,6 +151,7 @@ class DrillPhrase(Model):
     seconds: Annotated[int, Field(ge=60, le=120)]
     success: str
     target: Target
+    by_ear: ByEar | None = None
     cures: dict[str, Side] = Field(default_factory=dict)
     criteria: tuple[str, ...] = ()
     dimensions: tuple[Dimension, ...] = ()
@@ -146,7 +159,11 @@ class DrillPhrase(Model):
     @field_validator("success")
     @classmethod
     def _known_places(cls, text: str) -> str:
-        return _check_places(text, frozenset({"at_least", "at_most", "change"}))
+        return _check_places(text, _TARGET_PLACES)
+
+    def aim(self, *, by_ear: bool) -> Target:
+        """What it wants of a take that was measured by ear, or with words."""
+        return self.by_ear.target if by_ear and self.by_ear else self.target
 
 
 class Phrases(Model):
@@ -237,9 +254,10 @@ class Phrases(Model):
         """A measure's value as people write it, with its unit."""
         return f"{self.shown(value, norm)} {norm.unit}".strip()
 
-    def success(self, drill: DrillPhrase) -> str:
+    def success(self, drill: DrillPhrase, *, by_ear: bool = False) -> str:
         """How one sees that a drill worked, with the figures of its target."""
-        target = drill.target
+        target = drill.aim(by_ear=by_ear)
+        wording = drill.by_ear.success if by_ear and drill.by_ear else drill.success
 
         def figure(value: float | None) -> str:
             if value is None:
@@ -248,7 +266,7 @@ class Phrases(Model):
                 return self.percent.format(value=self.number(100 * abs(value), 0))
             return self.number(value, 0 if value == round(value) else 1)
 
-        return drill.success.format(
+        return wording.format(
             at_least=figure(target.at_least),
             at_most=figure(target.at_most),
             change=figure(target.change),
