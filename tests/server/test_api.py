@@ -54,3 +54,9 @@ def test_a_model_that_is_not_known_is_refused_with_the_known_ones(served: Served
     assert "vosk-model-small-fr-0.22" in answer.json()["mend"]
     listed = served.get("/api/v1/models").json()
     assert {"absent"} == {one["state"] for one in listed}
+
+
+def test_sessions_beyond_any_number_are_none(served: Served) -> None:
+    answer = served.get(f"/api/v1/sessions?offset={10**30}&limit={10**30}")
+    assert answer.status_code == 200
+    assert answer.json() == []

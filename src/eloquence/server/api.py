@@ -19,6 +19,9 @@ from eloquence.storage.export import Kind
 
 router = APIRouter(prefix="/api/v1")
 
+MOST_SESSIONS = 1_000_000_000
+"""How far the list of sessions can be paged."""
+
 
 class Dismissal(BaseModel):
     """Whether the learner does not accept a mark."""
@@ -133,7 +136,7 @@ def _shown(library: Library, exercise: Exercise) -> dict[str, Any]:
 async def sessions(request: Request, limit: int = 100, offset: int = 0) -> list[dict[str, Any]]:
     """Past conversations, newest first."""
     eloquence = _eloquence(request)
-    limit, offset = min(max(limit, 1), 500), max(offset, 0)
+    limit, offset = min(max(limit, 1), 500), min(max(offset, 0), MOST_SESSIONS)
     found = await eloquence.store.list(limit=limit, offset=offset)
     return [_listed(eloquence, stored) for stored in found]
 
