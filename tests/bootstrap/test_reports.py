@@ -9,6 +9,7 @@ import pytest
 from tests.bootstrap.takes import DAY, MONDAY, answer, keep, question, session
 
 from eloquence.bootstrap import Eloquence, opened, reports
+from eloquence.coaching import assessment
 from eloquence.coaching.report import Report
 from eloquence.coaching.session import Annotations, StoredSession
 from eloquence.config import load
@@ -117,7 +118,7 @@ async def test_a_session_whose_exercise_is_gone_hinders_no_other(eloquence: Eloq
 async def test_a_session_that_no_report_can_be_made_of_hinders_no_other(
     eloquence: Eloquence, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    made = reports.assess
+    made = assessment.assess
 
     def assess(stored: StoredSession, *given: Any, **more: Any) -> Report:
         if stored.session.id == "odd":

@@ -8,7 +8,7 @@ import pytest
 from eloquence.coaching.exercise import Demand
 from eloquence.coaching.levels import FAILED, HIGHEST, LEAST_SECONDS, Ladder, lines_at, turn_score
 from eloquence.coaching.profiles import norms_for
-from eloquence.coaching.session import Turn
+from eloquence.coaching.session import Profile, Turn
 from eloquence.delivery.sound import measure
 from eloquence.delivery.words import Word
 from eloquence.storage import content
@@ -109,7 +109,12 @@ def test_a_few_words_say_nothing() -> None:
 
 def test_whoever_has_no_bands_moves_no_level() -> None:
     exercise, said = LIBRARY.exercise("conversation_libre_marie", "fr"), turn(20)
-    for profile, told in (("native", True), ("learner", True), ("child", False)):
+    given: tuple[tuple[Profile, bool], ...] = (
+        ("native", True),
+        ("learner", True),
+        ("child", False),
+    )
+    for profile, told in given:
         norms = norms_for(LIBRARY.norms("fr"), exercise, profile)
         score = turn_score(said, norms, LIBRARY.lexicon("fr"), "conversation", "", profile)
         assert (score is not None) == told, profile
