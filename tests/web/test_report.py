@@ -41,6 +41,72 @@ def test_it_begins_with_one_sentence_what_went_well_one_thing_to_change_and_what
     expect(page.locator(".opening .primary")).to_have_count(1)
 
 
+def test_the_first_screen_of_a_phone_holds_a_strength_the_change_and_its_button(
+    page: Page,
+) -> None:
+    page.goto(REPORT)
+    button = page.get_by_test_id("drill-open")
+    place = button.bounding_box()
+    assert place is not None
+    assert place["y"] + place["height"] <= 844
+    drill = page.get_by_test_id("drill")
+    expect(drill).not_to_contain_text(re.compile("comptez un temps"), use_inner_text=True)
+    drill.locator("summary").press("Enter")
+    expect(drill).to_contain_text("comptez un temps", use_inner_text=True)
+
+
+def test_nothing_said_is_one_sentence_and_a_way_back_and_no_advice(page: Page, server: Any) -> None:
+    why = "Nous n’avons pas entendu de parole."
+    report = server.report
+    report.update(
+        turns=[turn for turn in report["turns"] if turn["speaker"] != "learner"],
+        marks=[], speech_seconds=0.0, weakest_turn=None, overall=None, goal=None, proposal=None,
+    )  # fmt: skip
+    report["quality"]["words_heard"] = False
+    report["feedback"].update(headline=why, strengths=[], priority=None, drill=None, rewrite=None)
+    for one in report["dimensions"]:
+        one.update(state="not_scored", score=None, low=None, high=None, reason=why, events=[])
+    page.goto(REPORT)
+    expect(page.get_by_test_id("report-headline")).to_have_text(why)
+    expect(page.get_by_test_id("scores").get_by_text(why)).to_have_count(1)
+    for absent in ("score-fluency", "timeline", "appointment", "proposal"):
+        expect(page.get_by_test_id(absent)).to_have_count(0)
+    expect(page.get_by_test_id("transcript")).not_to_contain_text("n’ont pas été reconnus")
+    page.get_by_test_id("once-again").click()
+    page.wait_for_url("**/#/exercise/conversation_libre_marie")
+
+
+def test_scores_of_little_speech_are_provisional_and_it_is_said_once(
+    page: Page, server: Any
+) -> None:
+    for one in server.report["dimensions"]:
+        one["provisional"] = one["score"] is not None
+    page.goto(REPORT)
+    expect(page.get_by_test_id("provisional")).to_have_count(1)
+    expect(page.get_by_test_id("score-fluency")).not_to_contain_text("provisoire")
+    server.report["dimensions"][0]["provisional"] = False
+    page.reload()
+    expect(page.get_by_test_id("score-clarity")).to_contain_text("Score provisoire")
+    expect(page.get_by_test_id("provisional")).to_have_count(0)
+
+
+@pytest.mark.parametrize(("measured", "kind"), [(True, "mesuré"), (False, "apprécié")])
+def test_each_criterion_says_whether_it_is_measured_or_judged(
+    page: Page, server: Any, measured: bool, kind: str
+) -> None:
+    one = next(one for one in server.report["dimensions"] if one["criteria"])
+    one.update(measured=None, parts=[])
+    for criterion in one["criteria"]:
+        criterion["measured"] = measured
+    page.goto(REPORT)
+    family = page.get_by_test_id("measured" if measured else "judged")
+    card = family.get_by_test_id(f"score-{one['dimension']}")
+    card.locator("summary").first.click()
+    for label in card.locator(".kind").all():
+        expect(label).to_have_text(kind)
+    expect(card.locator(".kind")).to_have_count(len(one["criteria"]))
+
+
 @pytest.mark.parametrize(
     ("button", "wanted"), [("drill-open", {"drill": "full_stop"}), ("retry", {"retry": 1})]
 )
@@ -328,8 +394,11 @@ def test_the_plan_can_be_put_in_one_s_own_words(page: Page, server: Any) -> None
 def test_a_change_counts_only_beyond_its_error(page: Page) -> None:
     page.goto(REPORT)
     rows = page.get_by_test_id("changes").locator("tbody tr")
-    for row, word in zip(rows.all(), ("mieux", "pareil", "moins bien", "différent"), strict=True):
+    for row, word in zip(rows.all(), ("mieux", "moins bien", "différent", "pareil"), strict=True):
         expect(row).to_contain_text(word)
+    expect(rows.last).to_be_hidden()  # what did not change is folded
+    page.get_by_text("Pareil (1)").click()
+    expect(rows.last).to_be_visible()
     outside = page.evaluate(
         """[...document.querySelectorAll("svg.change")].map((svg) => {
           const band = svg.querySelector(".change-margin");
@@ -338,7 +407,7 @@ def test_a_change_counts_only_beyond_its_error(page: Page) -> None:
           return dot < from || dot > from + Number(band.getAttribute("width"));
         })"""
     )
-    assert outside == [True, False, True, True]
+    assert outside == [True, True, True, False]
     page.get_by_test_id("compare").click()
     page.wait_for_url("**/#/compare/s-20260108-1/s-20261121-1")
 

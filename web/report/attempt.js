@@ -80,8 +80,12 @@ function takes(report, page) {
     { class: "takes", "data-testid": "takes" },
     h("h2", {}, tongue.t(earlier ? "attempt.takes" : "transcript")),
     earlier && h("div", { class: "take before" }, h("p", { class: "eyebrow" }, tongue.t("compare.before"), " ", hear(before.head, earlier)), h("p", {}, said(earlier.text, earlier.end - earlier.start))),
-    ...now.map((turn) =>
-      h("div", { class: "take after" }, h("p", { class: "eyebrow" }, tongue.t(earlier ? "compare.after" : "attempt.now"), " ", hear(head, turn)), h("p", {}, said(turn.text, turn.end - turn.start)))),
+    now.length > 0 && h(
+      "div",
+      { class: "take after" },
+      h("p", { class: "eyebrow" }, tongue.t(earlier ? "compare.after" : "attempt.now"), " ", !head.audio && hear(head, now[0])),
+      ...now.map((turn) => h("p", {}, head.audio && hear(head, turn), " ", said(turn.text, turn.end - turn.start))),
+    ),
   );
 }
 

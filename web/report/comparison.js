@@ -1,7 +1,7 @@
 // This take beside an earlier one, and beside the warm-up: a change counts beyond its error.
 
 import { h, s } from "../dom.js";
-import { tableOf } from "./parts.js";
+import { details, tableOf } from "./parts.js";
 
 /** @typedef {import("./schema.d.ts").Report} Report */
 /** @typedef {import("./schema.d.ts").Change} Change */
@@ -35,22 +35,29 @@ export function changeChart({ before, after, margin, verdict: kind }) {
 /** @param {readonly Change[]} changes @param {Tongue} tongue */
 export function changeTable(changes, tongue) {
   if (changes.length === 0) return h("p", {}, tongue.t("compare.none"));
-  return h(
-    "div",
-    { class: "changes", "data-testid": "changes" },
+  const moved = changes.filter((one) => one.verdict !== "same");
+  const same = changes.filter((one) => one.verdict === "same");
+  /** @param {readonly Change[]} some */
+  const table = (some) =>
     tableOf(
       tongue.t("compare"),
       [tongue.t("why.measure"), tongue.t("compare.before"), tongue.t("compare.after"), tongue.t("compare.chart"), tongue.t("compare.verdict")],
-      changes.map((change) => [
+      some.map((change) => [
         h("span", {}, change.label, h("small", {}, change.unit)),
         tongue.value(change.before, change),
         tongue.value(change.after, change),
         h("span", {}, changeChart(change), h("span", { class: "unseen" }, tongue.t("compare.margin", { n: tongue.value(change.margin, change) }))),
         verdict(change, tongue),
       ]),
-    ),
-    h("p", { class: "quiet-note" }, tongue.t("compare.help")),
-    h("ul", { class: "change-words" }, ...changes.filter((one) => one.verdict !== "same").map((one) => h("li", {}, one.sentence))),
+    );
+  const help = () => h("p", { class: "quiet-note" }, tongue.t("compare.help"));
+  return h(
+    "div",
+    { class: "changes", "data-testid": "changes" },
+    moved.length > 0 && table(moved),
+    moved.length > 0 && h("ul", { class: "change-words" }, ...moved.map((one) => h("li", {}, one.sentence))),
+    moved.length > 0 && help(),
+    same.length > 0 && details("same", [tongue.t("compare.same", { n: same.length })], table(same), moved.length === 0 && help()),
   );
 }
 

@@ -35,7 +35,6 @@ export function figures(report, { tongue, spoken }) {
     h("ul", {}, ...unknown.map(([reason, labels]) => h("li", { lang: spoken }, h("strong", {}, reason), h("br"), `${labels.join(", ")}.`))),
   );
   unmeasured.dataset.testid = "missing";
-  unmeasured.open = report.dimensions.every((one) => one.state === "not_scored");
   return h(
     "div",
     { class: "figures" },

@@ -64,6 +64,8 @@ function meeting({ appointment }, { tongue }) {
 
 /** @param {Report} report @param {Page} page */
 export function next(report, page) {
+  const { strengths, priority } = report.feedback;
+  if (report.speech_seconds === 0 && strengths.length === 0 && !priority) return null; // nothing took place
   const parts = [held(report, page), proposed(report, page), meeting(report, page)].filter(Boolean);
   if (parts.length === 0) return null;
   return h("section", { class: "next" }, h("h2", {}, page.tongue.t("next")), h("div", { class: "next-parts" }, ...parts));

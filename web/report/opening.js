@@ -161,8 +161,14 @@ export function opening(report, page) {
       ...feedback.strengths.map((one, index) => strength(one, index, page)),
       feedback.priority
         ? remarkCard(tongue.t("priority"), feedback.priority, "priority", page, ...todo(report, page))
-        : (feedback.drill || (page.actions && report.weakest_turn !== null)) &&
-          h("section", { class: "remark priority", "data-testid": "priority" }, h("p", { class: "eyebrow" }, tongue.t("next")), ...todo(report, page)),
+        : page.actions && h(
+            "section",
+            { class: "remark priority", "data-testid": "next-take" },
+            h("p", { class: "eyebrow" }, tongue.t("next")),
+            ...(feedback.drill || report.weakest_turn !== null
+              ? todo(report, page)
+              : [h("p", { class: "todo" }, h("a", { class: "button primary", href: page.actions.exercise(), "data-testid": "once-again" }, tongue.t("again")))]),
+          ),
     ),
     report.worked && h("section", { class: "worked", "data-testid": "worked" }, h("p", { class: "eyebrow" }, tongue.t("worked")), h("p", {}, tongue.quote(report.worked))),
     rewrite(report, page),

@@ -153,6 +153,35 @@ function pieces(curve) {
   return found.filter((piece) => piece.length > 0);
 }
 
+/** Points of the width that a stroke of a dense curve stands for. */
+const STROKE = 4;
+
+/** What a curve does within equal stretches of time: its middle value and the range of four fifths
+ * of its values, in as many pieces as its gaps leave. @param {Curve} curve @param {number} step seconds */
+function strokes(curve, step) {
+  /** @type {Map<number, number[]>} */
+  const bins = new Map();
+  curve.values.forEach((value, index) => {
+    if (value === null) return;
+    const bin = Math.floor(curve.times[index] / step);
+    const values = bins.get(bin);
+    if (values) values.push(value);
+    else bins.set(bin, [value]);
+  });
+  /** @type {{time: number, low: number, middle: number, high: number}[][]} */
+  const found = [];
+  let last = -Infinity;
+  for (const [bin, values] of [...bins].sort(([a], [b]) => a - b)) {
+    values.sort((a, b) => a - b);
+    /** @param {number} share */
+    const at = (share) => values[Math.round(share * (values.length - 1))];
+    if (bin - last > 1) found.push([]);
+    found[found.length - 1].push({ time: (bin + 0.5) * step, low: at(0.1), middle: at(0.5), high: at(0.9) });
+    last = bin;
+  }
+  return found;
+}
+
 /** Means of a curve over equal stretches of time, few enough to read. @param {Curve} curve
  * @param {number} duration @returns {{from: number, to: number, mean: number}[]} */
 function means(curve, duration) {
@@ -171,6 +200,9 @@ function means(curve, duration) {
   }));
 }
 
+/** What an unusual unit means. @type {Record<string, import("./tongue.js").Message | undefined>} */
+const GLOSSES = { pitch: "gloss.pitch", intensity: "gloss.intensity" };
+
 /** A line over time with its target zone. @param {Curve} curve @param {string} kind
  * @param {Report} report @param {Page} page */
 function curveFigure(curve, kind, report, page) {
@@ -178,7 +210,7 @@ function curveFigure(curve, kind, report, page) {
   const lines = pieces(curve);
   const values = lines.flat().map(([, value]) => value);
   if (values.length === 0) {
-    return curve.sentence ? h("figure", { "data-testid": kind }, h("figcaption", {}, h("h3", {}, curve.label), h("p", {}, curve.sentence))) : null;
+    return curve.sentence ? h("p", { class: "quiet-note", "data-testid": kind }, tongue.labelled(curve.label, curve.sentence)) : null;
   }
   // A few stray values would flatten all the others: they are drawn at the edge.
   const sorted = [...values].sort((a, b) => a - b);
@@ -188,6 +220,7 @@ function curveFigure(curve, kind, report, page) {
   const margin = (high - low) * 0.12 || 1;
   const duration = Math.max(report.duration, 1);
   const unit = curve.unit;
+  const gloss = GLOSSES[kind];
   return h(
     "figure",
     { "data-testid": kind },
@@ -203,6 +236,21 @@ function curveFigure(curve, kind, report, page) {
         /** @param {number} value */
         const figure = (value) => s("text", { class: "axis", x: LEFT - 6, y: y(value) + 4, "text-anchor": "end" }, tongue.number(value));
         const band = curve.band;
+        /** @param {number} time @param {number} value */
+        const point = (time, value) => `${x(time).toFixed(1)},${y(value).toFixed(1)}`;
+        const sparse = () => lines.map((piece) =>
+          piece.length === 1
+            ? s("circle", { class: `dot ${kind}`, cx: x(piece[0][0]), cy: y(piece[0][1]), r: 2 })
+            : s("polyline", { class: `curve ${kind}`, points: piece.map(([time, value]) => point(time, value)).join(" ") }));
+        const step = (STROKE * duration) / (width - LEFT - RIGHT);
+        const dense = () => strokes(curve, step).flatMap((piece) => {
+          const [first, last] = [piece[0].time - step / 2, piece[piece.length - 1].time + step / 2];
+          const edged = [{ ...piece[0], time: first }, ...piece, { ...piece[piece.length - 1], time: last }];
+          return [
+            s("polygon", { class: "spread", points: [...edged.map(({ time, high }) => point(time, high)), ...edged.reverse().map(({ time, low }) => point(time, low))].join(" ") }),
+            s("polyline", { class: `curve ${kind}`, points: edged.map(({ time, middle }) => point(time, middle)).join(" ") }),
+          ];
+        });
         return [
           ...(band
             ? [
@@ -211,13 +259,11 @@ function curveFigure(curve, kind, report, page) {
                 figure(band[0]), figure(band[1]),
               ]
             : [figure(low), figure(high)]),
-          ...lines.map((piece) =>
-            piece.length === 1
-              ? s("circle", { class: `dot ${kind}`, cx: x(piece[0][0]), cy: y(piece[0][1]), r: 2 })
-              : s("polyline", { class: `curve ${kind}`, points: piece.map(([time, value]) => `${x(time).toFixed(1)},${y(value).toFixed(1)}`).join(" ") })),
+          ...(values.length > (width - LEFT - RIGHT) / 2 ? dense() : sparse()),
         ];
       },
     }),
+    gloss && h("p", { class: "quiet-note" }, tongue.t(gloss)),
     asTable(kind, curve.label, [tongue.t("table.time"), `${curve.label} (${unit})`], () =>
       means(curve, duration).map(({ from, to, mean }) => [`${tongue.clock(from)} – ${tongue.clock(to)}`, tongue.number(mean)]), page),
   );
@@ -225,7 +271,7 @@ function curveFigure(curve, kind, report, page) {
 
 /** @param {Report} report @param {Page} page */
 export const pictures = (report, page) =>
-  report.turns.length === 0
+  report.turns.every((turn) => turn.speaker !== "learner")
     ? null
     : h(
         "section",

@@ -26,6 +26,7 @@ import { transcript } from "./transcript.js";
  * @property {() => Promise<void>} [judge] has the content judged, where a model is there
  * @property {(drill: string) => Way} drill
  * @property {(turn: number) => Way} retry
+ * @property {() => string} exercise address of the exercise, to talk once more
  * @property {(() => Way)} [again] the same drill or retry once more
  * @property {(session: string) => string} compare address of this take beside another
  * @property {(session: string) => string} report address of another report

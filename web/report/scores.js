@@ -27,6 +27,14 @@ function allProvisional({ dimensions }) {
   return scored.length > 0 && scored.every((one) => one.provisional);
 }
 
+/** Why nothing at all is scored, where it is one reason for all. @param {Report} report */
+function refusal({ dimensions, profile }) {
+  if (profile === "child") return ""; // whose measures are told all the same
+  const [first, ...others] = dimensions;
+  const alike = first.reason !== "" && dimensions.length > 1 && others.every(({ reason }) => reason === first.reason);
+  return alike && dimensions.every(({ state }) => state === "not_scored") ? first.reason : "";
+}
+
 /** A score between its limits, with the pass mark.
  * @param {{score: number | null, low: number | null, high: number | null}} range @param {number} mark
  * @param {Page} page */
@@ -219,10 +227,8 @@ function scoreCard(dimension, report, page) {
     (dimension.parts.length > 0 || dimension.criteria.length > 0) &&
       details(
         `why-${name}`,
-        [
-          tongue.t("why"), h("span", { class: "unseen" }, ` ${dimension.label}`),
-          dimension.coverage < 1 && h("span", { class: "quiet-note" }, tongue.t("coverage", { share: tongue.share(dimension.coverage) })),
-        ],
+        [tongue.t("why"), h("span", { class: "unseen" }, ` ${dimension.label}`)],
+        dimension.coverage < 1 && h("p", { class: "quiet-note" }, tongue.t("coverage", { share: tongue.share(dimension.coverage) })),
         ...reasons(dimension, page),
       ),
     events.length > 0 &&
@@ -313,6 +319,16 @@ export function scores(report, page) {
   if (report.dimensions.length === 0) return null;
   const judged = report.dimensions.filter(read);
   const measured = report.dimensions.filter((one) => !read(one));
+  const refused = refusal(report);
+  if (refused) {
+    return h(
+      "section",
+      { class: "scores", "data-testid": "scores" },
+      h("h2", {}, tongue.t("scores")),
+      h("p", { lang: page.spoken }, refused),
+      h("p", { class: "quiet-note" }, tongue.t("scores.none", { names: report.dimensions.map(({ label }) => label).join(", ") })),
+    );
+  }
   const told = judge(report, page);
   return h(
     "section",

@@ -92,7 +92,7 @@ export function transcript(first, page) {
     "section",
     { class: "transcript", "data-testid": "transcript" },
     h("h2", {}, tongue.t("transcript")),
-    !first.quality.words_heard && h("p", { class: "quiet-note" }, tongue.t("transcript.ear")),
+    !first.quality.words_heard && first.turns.some((turn) => turn.speaker === "learner") && h("p", { class: "quiet-note" }, tongue.t("transcript.ear")),
     note && h("p", { class: "quiet-note" }, note),
     first.marks.length > 0 && legend(first.marks, list, page),
     list,

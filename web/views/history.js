@@ -8,6 +8,9 @@ import { endWords } from "../report/report.js";
 import { announce, erase } from "./erase.js";
 import { problem } from "./problem.js";
 
+/** Ends that need no telling. */
+const EXPECTED = ["learner", "script", "duration"];
+
 /** @returns {Promise<import("../main.js").Shown>} */
 export async function history() {
   const found = await api.sessions();
@@ -97,7 +100,7 @@ export async function history() {
           "ul",
           { class: "facts" },
           session.duration !== null && h("li", {}, icon("clock"), clock(session.duration)),
-          h("li", { "data-testid": "end" }, reason ? t("history.end", { status, reason }) : status),
+          !EXPECTED.includes(session.reason) && h("li", { "data-testid": "end" }, reason ? t("history.end", { status, reason }) : status),
           session.exam && h("li", {}, t("history.exam")),
           session.audio.length > 0 && h("li", {}, icon("speaker"), t("history.sound")),
         ),

@@ -7,7 +7,7 @@ import { Recording } from "../audio/recording.js";
 import { h } from "../dom.js";
 import { icon } from "../icons.js";
 import { language, t } from "../i18n.js";
-import { remember, settings } from "../settings.js";
+import { planOf, remember, settings } from "../settings.js";
 import { keep } from "../talk/hold.js";
 import { Check } from "../talk/level.js";
 import { back } from "./parts.js";
@@ -23,11 +23,12 @@ export async function microphone(id) {
   const exercise = await api.exercise(language(), id);
   const { name } = exercise.character;
   const talk = `#/exercise/${id}/talk`;
+  const { practice } = planOf(id);
   const body = h("div", { class: "mic-body" });
   const node = h(
     "section",
     { class: "narrow mic" },
-    back(`#/exercise/${id}`, exercise.title),
+    practice ? back(`#/report/${practice.of}`, t("report.parent")) : back(`#/exercise/${id}`, exercise.title),
     body,
   );
   /** @type {Microphone | null} */
@@ -169,6 +170,14 @@ export async function microphone(id) {
       h("div", { class: "level" }, icon("microphone"), bar, meter),
       verdict,
       hint,
+      h(
+        "p",
+        { class: "actions" },
+        h("button", { class: "primary big", "data-testid": "start", onclick: start }, icon("chat"), t("mic.start_with", { name })),
+        typing(),
+      ),
+      h("p", { class: "ai" }, t("app.ai")),
+      h("h2", {}, t("mic.trials")),
       h("label", { class: "field" }, t("mic.device"), picker),
       h(
         "div",
@@ -180,13 +189,6 @@ export async function microphone(id) {
           h("button", { "data-testid": "tone", onclick: () => void playTone() }, icon("speaker"), t("mic.tone")),
           h("small", {}, t("mic.tone.help")),
         ),
-      ),
-      h("p", { class: "ai" }, t("app.ai")),
-      h(
-        "p",
-        { class: "actions go" },
-        h("button", { class: "primary big", "data-testid": "start", onclick: start }, icon("chat"), t("mic.start_with", { name })),
-        typing(),
       ),
     );
   }

@@ -58,13 +58,11 @@ export async function prepare(id) {
     listed,
     stop,
     full && h("p", { class: "note bad", role: "alert" }, icon("warning"), t("prepare.full", status.capacity)),
-    h(
+    !stop && h("p", { class: "why" }, t("prepare.why_microphone")),
+    !stop && h(
       "div",
       { class: "go" },
-      h("p", { class: "why" }, t("prepare.why_microphone")),
-      stop
-        ? null
-        : h("a", { class: "button primary", href: `#/exercise/${id}/microphone`, "data-testid": "to-microphone" }, icon("microphone"), t("prepare.go")),
+      h("a", { class: "button primary", href: `#/exercise/${id}/microphone`, "data-testid": "to-microphone" }, icon("microphone"), t("prepare.go")),
     ),
   );
 

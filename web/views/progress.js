@@ -35,7 +35,8 @@ export async function progress() {
   function draw(now) {
     const tongue = new Tongue(language());
     const moved = now.trends.filter((one) => one.verdict === "better" || one.verdict === "worse" || one.verdict === "changed");
-    const still = now.trends.filter((one) => !moved.includes(one));
+    const still = now.trends.filter((one) => one.verdict === "same");
+    const few = now.trends.filter((one) => one.verdict === "few");
     /** @param {readonly Trend[]} trends */
     const cards = (trends) => h("div", { class: "trends" }, ...trends.map((one) => card(one, tongue)));
     body.replaceChildren(
@@ -47,7 +48,8 @@ export async function progress() {
           ]
         : [h("p", {}, h("a", { class: "button primary", href: "#/" }, t("history.start")))]),
       ...(moved.length > 0 ? [h("h2", {}, t("progress.moved")), cards(moved)] : []),
-      ...(still.length > 0 ? [h("h2", {}, t("progress.still")), cards(still)] : []),
+      ...(still.length > 0 ? [folded("still", t("progress.still", { n: still.length }), cards(still), moved.length === 0)] : []),
+      ...(few.length > 0 ? [folded("few", t("progress.few.all", { n: few.length }), cards(few), false)] : []),
     );
   }
 
@@ -64,6 +66,11 @@ export async function progress() {
     ),
   };
 }
+
+/** What moved comes first: the rest is folded. @param {string} name @param {string} title
+ * @param {Node} trends @param {boolean} open */
+const folded = (name, title, trends, open) =>
+  h("details", { class: "others", open, "data-testid": `progress-${name}` }, h("summary", {}, h("h2", {}, title)), trends);
 
 const legend = () =>
   h(

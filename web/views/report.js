@@ -102,6 +102,7 @@ export async function report(id) {
       note: (notes) => api.note(id, notes),
       drill: (drill) => way(now, { of: id, drill }),
       retry: (turn) => way(now, { of: id, retry: turn }),
+      exercise: () => `#/exercise/${now.exercise}`,
       again: practice ? () => way(now, practice) : undefined,
       compare: (other) => `#/compare/${other}/${id}`,
       report: (other) => `#/report/${other}`,
@@ -146,7 +147,7 @@ export async function report(id) {
       "section",
       { class: "report-actions" },
       h("h2", {}, t("report.actions")),
-      h("p", { class: "actions" }, h("a", { class: "button", href: `#/exercise/${now.exercise}`, "data-testid": "again" }, t("report.again"))),
+      now.purpose === "exercise" && h("p", { class: "actions" }, h("a", { class: "button", href: `#/exercise/${now.exercise}`, "data-testid": "again" }, t("report.again"))),
       h(
         "details",
         { class: "exports", "data-testid": "exports" },
