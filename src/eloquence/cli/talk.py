@@ -22,7 +22,9 @@ def talk(
         None, "--input", help="A recording that speaks for you, in real time."
     ),
     output: Path = typer.Option(None, "--output", help="Where to write what you would hear."),
-    report: Path = typer.Option(None, "--report", help="Folder for report.json and report.html."),
+    report: Path = typer.Option(
+        None, "--report", help="Folder for the report as HTML, PDF, JSON and CSV."
+    ),
     patience: float = typer.Option(None, help="Seconds of silence that end an unfinished turn."),
     keep_audio: bool = typer.Option(False, "--keep-audio", help="Keep the sound on this machine."),
     warm_up: bool = typer.Option(False, "--warm-up", help="Begin with an unscored easy question."),
@@ -119,8 +121,8 @@ async def _talk(
         if report is not None:
             await eloquence.reports.judged(ended.session)
             made = await eloquence.reports.report(ended.session)
-            write_report(made, report)
-            typer.echo(f"Wrote {report / 'report.json'} and {report / 'report.html'}", err=True)
+            written = ", ".join(path.name for path in write_report(made, report))
+            typer.echo(f"Wrote {written} in {report}", err=True)
         typer.echo(f"Session {ended.session} ({ended.status}, {ended.reason})", err=True)
 
 
