@@ -13,8 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from rich.console import Console
 
+from eloquence.cli.analyse import show_folder
 from eloquence.coaching.report import Report
+from eloquence.ops.folder import Analysed, Score
 
 Run = Any
 MAIN = "from eloquence.cli import main; main()"
@@ -153,6 +156,46 @@ def test_a_folder_is_a_table_and_a_bad_file_is_listed_with_its_reason(
         "bad.wav",
         "sub/c.flac",
     ]
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_a_row_of_the_table_is_one_line_and_each_reason_stands_once_below(
+    capsys: pytest.CaptureFixture[str], width: int
+) -> None:
+    labels = ("Fluidité", "Assurance perçue", "Clarté", "Engagement")
+
+    def scores(*reasons: str) -> tuple[Score, ...]:
+        return tuple(
+            Score(label, label, "not_scored", None, None, None, reason)
+            if reason
+            else Score(label, label, "near", 0.7, 0.6, 0.8, "")
+            for label, reason in zip(labels, reasons, strict=True)
+        )
+
+    long = "Sans les mots, on ne peut dire où tombent les pauses ni apprécier le contenu."
+    short = "Parlez encore un peu."
+    show_folder(
+        [
+            Analysed("a.wav", 70, scores=scores("", long, long, ""), priority="Un débit soutenu"),
+            Analysed("b.wav", 60, words=80, scores=scores("", "", long, "")),
+            Analysed("c.wav", 4, scores=scores(short, short, short, short)),
+        ],
+        "fr",
+        Console(width=width),
+    )
+    shown = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert max(map(len, shown)) <= width
+    rows = [line.split() for line in shown if line[1:6] in {"a.wav", "b.wav", "c.wav"}]
+    assert rows == [
+        ["a.wav", "70", "s", "–", "60–80", "–", "–", "60–80"],
+        ["b.wav", "60", "s", "80", "60–80", "60–80", "–", "60–80"],
+        ["c.wav", "4", "s", "–", "–", "–", "–", "–"],
+    ]
+    assert " → Un débit soutenu" in shown
+    below = " ".join(shown)
+    assert below.count("Sans les mots") == 1
+    assert "– Assurance perçue, Clarté\u00a0: Sans les mots" in below
+    assert f"– c.wav\u00a0: {short}" in below
 
 
 def test_a_folder_as_json_is_one_line_for_each_file_and_always_the_same(

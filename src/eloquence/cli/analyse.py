@@ -172,31 +172,34 @@ def _print_line(one: "Analysed") -> None:
 
 
 def show_folder(analysed: "Sequence[Analysed]", language: "Language", console: "Console") -> None:
-    """Prints a row for each recording, then those that could not be analysed, with the reason."""
+    """Prints a row for each recording with its priority below its name, then each reason why
+    something has no score, and the recordings that could not be analysed."""
     from rich.box import SIMPLE_HEAD
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
     words = _WORDS[language]
     heads = {score.dimension: score.label for one in analysed for score in one.scores}
     table = Table(
-        *(words[name] for name in ("file", "seconds", "words")),
-        *heads.values(),
-        words["priority_or_reason"],
+        Column(f"{words['file']}\n→ {words['priority'].lower()}", overflow="fold"),
+        *(Column(words[name], no_wrap=True, justify="right") for name in ("seconds", "words")),
+        *(Column(label.replace(" ", "\n"), justify="right") for label in heads.values()),
         box=SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
     )
-    table.columns[1].justify = table.columns[2].justify = "right"
-    for one in analysed:
-        if one.failure is not None:
-            continue
-        reasons = {score.reason for score in one.scores if score.low is None}
-        shared = reasons.pop() if len(reasons) == 1 else ""
-        cells = [_range(score) or ("–" if shared else score.reason) for score in one.scores]
-        heard = words["by_ear"] if one.words is None else str(one.words)
-        row = (one.file, f"{one.seconds:.0f}", heard, *cells, one.priority or shared)
+    done = [one for one in analysed if one.failure is None]
+    for one in done:
+        name = f"{one.file}\n→ {one.priority}" if one.priority else one.file
+        heard = "–" if one.words is None else str(one.words)
+        row = (name, f"{one.seconds:.0f} s", heard, *map(_range, one.scores))
         table.add_row(*(Text(cell) for cell in row))
     if table.row_count:
         console.print(table)
+    if any(one.words is None for one in done):
+        console.print(Text(f"– {words['words']}{words['colon']}{words['by_ear']}"))
+    for reason, concerned in _reasons(done).items():
+        console.print(Text(f"– {_listed(concerned)}{words['colon']}{reason}"))
     for one in analysed:
         if one.failure is not None:
             console.print(Text(f"{one.file}{words['colon']}{one.failure.message}"), style="red")
@@ -204,11 +207,36 @@ def show_folder(analysed: "Sequence[Analysed]", language: "Language", console: "
                 console.print(Text(f"  → {one.failure.mend}"))
 
 
+def _reasons(analysed: "Sequence[Analysed]") -> dict[str, list[str]]:
+    """What each reason concerns: the recordings that have no score at all for it, or else the
+    dimensions."""
+    found: dict[str, list[str]] = {}
+    for one in analysed:
+        missing = [score for score in one.scores if score.low is None]
+        alone = len({score.reason for score in missing}) == 1 and len(missing) == len(one.scores)
+        for score in missing:
+            concerned = found.setdefault(score.reason, [])
+            name = one.file if alone else score.label
+            if name not in concerned:
+                concerned.append(name)
+    return found
+
+
+def _listed(names: "Sequence[str]") -> str:
+    """The names; of many, the first ones and how many there are."""
+    if len(names) <= _MOST_NAMES:
+        return ", ".join(names)
+    return f"{', '.join(names[:_MOST_NAMES])}… ({len(names)})"
+
+
 def _range(score: "Score") -> str:
     if score.low is None or score.high is None:
-        return ""
+        return "–"
     return f"{100 * score.low:.0f}–{100 * score.high:.0f}"
 
+
+_MOST_NAMES = 6
+"""Recordings that are named for one reason."""
 
 _WORDS = {
     "fr": {
@@ -222,10 +250,9 @@ _WORDS = {
         "colon": "\u00a0: ",
         "point": ",",
         "file": "Fichier",
-        "seconds": "Secondes",
+        "seconds": "Durée",
         "words": "Mots",
-        "by_ear": "à l’oreille",
-        "priority_or_reason": "Priorité ou raison",
+        "by_ear": "non reconnus, l’analyse s’est faite à l’oreille.",
     },
     "en": {
         "pass": "passed",
@@ -238,10 +265,9 @@ _WORDS = {
         "colon": ": ",
         "point": ".",
         "file": "File",
-        "seconds": "Seconds",
+        "seconds": "Length",
         "words": "Words",
-        "by_ear": "by ear",
-        "priority_or_reason": "Priority or reason",
+        "by_ear": "not recognised, the analysis was made by ear.",
     },
 }
 
