@@ -76,6 +76,17 @@ def test_nothing_said_is_one_sentence_and_a_way_back_and_no_advice(page: Page, s
     page.wait_for_url("**/#/exercise/conversation_libre_marie")
 
 
+def test_turns_stand_in_the_order_in_which_they_began(page: Page, server: Any) -> None:
+    turns = server.report["turns"]
+    turns[0], turns[1] = turns[1], turns[0]
+    page.goto(REPORT)
+    page.get_by_test_id("report-headline").wait_for()
+    began = page.evaluate(
+        "[...document.querySelectorAll('.turns [data-turn]')].map((one) => +one.dataset.turn)"
+    )
+    assert began == sorted(began)
+
+
 def test_scores_of_little_speech_are_provisional_and_it_is_said_once(
     page: Page, server: Any
 ) -> None:

@@ -110,6 +110,23 @@ def test_a_provider_of_a_third_party_is_told_as_the_server_tells_it(
     expect(page.get_by_test_id("stages")).to_contain_text("The voice of gradium.")
 
 
+def test_a_steady_noise_is_not_taken_for_a_voice(page: Page) -> None:
+    page.goto("#/")
+    heard = page.evaluate(
+        """async () => {
+          const { Check } = await import("./talk/level.js");
+          const after = (levels) => {
+            const check = new Check();
+            return levels.map((level) => check.add({ level, clipped: 0 })).at(-1);
+          };
+          const noise = Array.from({ length: 250 }, (_, n) => 0.05 + 0.004 * (n % 3));
+          const voice = noise.map((_, n) => (n % 15 < 9 ? 0.08 : 0.004));
+          return [after(noise), after(voice)].map(({ heard, advice }) => [heard, advice]);
+        }"""
+    )
+    assert heard == [[False, "noise"], [True, None]]
+
+
 def test_one_can_hear_oneself_and_nothing_is_sent(page: Page, server: Any) -> None:
     page.add_init_script(
         "window.played = [];"

@@ -1,6 +1,7 @@
 // What comes after: the goal as an if-then plan, and when to come back.
 
 import { h } from "../dom.js";
+import { refusal } from "./scores.js";
 
 /** @typedef {import("./schema.d.ts").Report} Report */
 /** @typedef {import("./report.js").Page} Page */
@@ -64,8 +65,7 @@ function meeting({ appointment }, { tongue }) {
 
 /** @param {Report} report @param {Page} page */
 export function next(report, page) {
-  const { strengths, priority } = report.feedback;
-  if (report.speech_seconds === 0 && strengths.length === 0 && !priority) return null; // nothing took place
+  if (refusal(report) && !report.goal && !report.proposal && !report.plan) return null; // too little took place
   const parts = [held(report, page), proposed(report, page), meeting(report, page)].filter(Boolean);
   if (parts.length === 0) return null;
   return h("section", { class: "next" }, h("h2", {}, page.tongue.t("next")), h("div", { class: "next-parts" }, ...parts));

@@ -28,9 +28,10 @@ function allProvisional({ dimensions }) {
 }
 
 /** Why nothing at all is scored, where it is one reason for all. @param {Report} report */
-function refusal({ dimensions, profile }) {
+export function refusal({ dimensions, profile }) {
   if (profile === "child") return ""; // whose measures are told all the same
   const [first, ...others] = dimensions;
+  if (!first) return "";
   const alike = first.reason !== "" && dimensions.length > 1 && others.every(({ reason }) => reason === first.reason);
   return alike && dimensions.every(({ state }) => state === "not_scored") ? first.reason : "";
 }

@@ -34,12 +34,14 @@ export function transcript(first, page) {
   const shown = new Map();
   /** @type {HTMLElement | undefined} */
   let now;
-  const opening = first.turns.findIndex((turn) => turn.phase !== "warm_up");
+  // Who speaks over the other is written down last, though it began first.
+  const turns = [...first.turns].sort((a, b) => a.start - b.start);
+  const opening = turns.findIndex((turn) => turn.phase !== "warm_up");
   const warmed = opening > 0;
   const list = h(
     "ol",
     { class: "turns" },
-    ...first.turns.flatMap((turn, index) => [
+    ...turns.flatMap((turn, index) => [
       warmed && (index === 0 || index === opening) &&
         h("li", { class: "phase quiet-note" }, tongue.t(index === 0 ? "transcript.warm_up" : "transcript.exercise")),
       turnItem(turn, { report, page, timed, shown, panel }),

@@ -38,7 +38,7 @@ export class Check {
     const sorted = [...this.levels].sort((a, b) => a - b);
     const room = sorted[Math.floor(sorted.length * 0.1)];
     const voice = sorted[Math.floor(sorted.length * 0.9)];
-    if (level > VOICE && (level > room + ABOVE || this.levels.length < SECOND / 2)) this.loud += 1;
+    if (level > VOICE && level > room + ABOVE) this.loud += 1; // a steady noise is no voice
     if (this.loud >= 12) this.heard = true;
     return { level: onMeter(frame.level), heard: this.heard, advice: this.advice(room, voice) };
   }
