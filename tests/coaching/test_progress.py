@@ -589,6 +589,20 @@ def test_a_retry_too_short_to_measure_says_so(
     assert report.comparison.sentence == phrases.reasons["practice"]
 
 
+@pytest.mark.parametrize("priority", ["", "response_latency", "resultat"])
+def test_a_retry_that_cannot_show_what_was_advised_shows_all_that_it_can(
+    take: Take, reported: Reported, norms: Norms, phrases: Phrases, priority: str
+) -> None:
+    own = session(purpose="retry", of="s-0", retried=3)
+    history = (take(0, {PAUSES: (9.0, 0.5), "speech_rate": (4.5, 0.2)}, priority=priority),)
+    given = reported({PAUSES: (2.0, 0.5), "speech_rate": (4.6, 0.2)}, purpose="retry")
+    report = placed(given, history, norms, phrases, session=own)
+    assert report.comparison is not None
+    assert {change.measure for change in report.comparison.changes} == {PAUSES, "speech_rate"}
+    assert report.comparison.sentence.endswith("pauses au milieu d’une phrase.")
+    assert report.feedback.headline == report.comparison.sentence
+
+
 def test_a_session_restricted_to_a_turn_keeps_what_it_answers() -> None:
     turns = tuple(
         Turn(

@@ -380,23 +380,25 @@ def _mean(figures: Sequence[Figure]) -> Figure:
 def _retried(
     report: Report, mother: Past | None, focus: str, norms: Norms, phrases: Phrases
 ) -> Report:
-    """A second try of one answer: one measure before and after, and nothing else."""
-    if mother is None or not focus:
+    """A second try of one answer: what was advised, before and after, and nothing else; where two
+    takes of one answer cannot show that, all that they can."""
+    if mother is None:
         return report
     now = past(report)
+    shown = bool(mother.figure(focus) and now.figure(focus))
     comparison = compared(
         mother,
         now,
         norms,
         report.setting,
         phrases,
-        focus=focus,
-        alone=True,
+        focus=focus if shown else "",
+        alone=shown,
         label=criterion_label(report, focus),
     )
     if not comparison.changes and mother.by_ear == now.by_ear:
-        measured = focus in norms.measures
-        why = phrases.comparisons["short"] if measured else phrases.reasons["practice"]
+        content = focus and focus not in norms.measures
+        why = phrases.reasons["practice"] if content else phrases.comparisons["short"]
         comparison = comparison.model_copy(update={"sentence": why})
     told = Feedback(headline=comparison.sentence, strengths=report.feedback.strengths[:1])
     return _telling(report.model_copy(update={"comparison": comparison}), told)
