@@ -205,6 +205,20 @@ async def test_what_is_live_or_practice_or_by_ear_is_not_judged(
     assert services.asked == []
 
 
+async def test_of_a_few_words_it_is_said_that_they_were_not_judged(
+    open_with: Open, services: Services
+) -> None:
+    eloquence = await open_with()
+    brief = told("J’aime beaucoup la cuisine de ma région.")
+    await keep(eloquence.store, session("s1", **BY_MODEL), question(0), brief)
+    await eloquence.reports.judge("s1")
+    await eloquence.reports.judged("s1")
+    content = (await eloquence.reports.report("s1")).content
+    assert content.state == "not_judged"
+    assert content.reason == eloquence.library.phrases("fr").reasons["too_little"]
+    assert services.asked == []
+
+
 async def test_deleting_a_session_stops_its_judge(open_with: Open, services: Services) -> None:
     services.mode = "hang"
     eloquence = await open_with()

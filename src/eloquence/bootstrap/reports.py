@@ -17,6 +17,7 @@ from eloquence.coaching.character import Language
 from eloquence.coaching.drills import criterion_label
 from eloquence.coaching.exercise import Register
 from eloquence.coaching.history import History, Past, past
+from eloquence.coaching.judgement import Judgement
 from eloquence.coaching.norms import Norms
 from eloquence.coaching.phrases import Phrases
 from eloquence.coaching.profiles import norms_for
@@ -353,6 +354,10 @@ class Reports:
             report = report.model_copy(
                 update={"feedback": report.feedback.model_copy(update=better)}
             )
+        if stored.judgement is not None and (why := _unjudged(stored.judgement)):
+            reason = self._library.phrases(report.language).reasons[why]
+            void = {"state": "not_judged", "reason": reason}
+            report = report.model_copy(update={"content": report.content.model_copy(update=void)})
         parent: Past | None = None if mother is None else past(self._assessed(mother, ()))
         session = stored.session
         norms, phrases = self._compared_with(report)
@@ -383,6 +388,14 @@ class Reports:
 
     async def _analysed(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._analyst, work)
+
+
+def _unjudged(judgement: Judgement) -> str:
+    """Why a model has judged nothing, as a key of `reasons`; empty when it judged something."""
+    reasons = [one.reason for one in judgement.criteria]
+    if not reasons or not all(reasons):
+        return ""
+    return "too_little" if reasons[0] == "too_short" else reasons[0]
 
 
 def _name(error: Exception) -> str:
