@@ -1,4 +1,4 @@
-"""Sounds that hold no speech, or an hour of it: always a report, with its reasons."""
+"""Why there is no score: sounds that hold no speech, or an hour of it; what a dimension lacks."""
 
 import time
 from collections.abc import Callable
@@ -102,3 +102,66 @@ def test_an_hour_in_one_breath_costs_far_less_than_its_fiftieth(assessed: Assess
     assert len(report.marks) > 2000
     assert len(report.pitch.times) <= 2000
     assert report.dimensions[0].score is not None
+
+
+def heard(seconds: float) -> Sound:
+    """Syllables that rise and fall, with a breath every four seconds."""
+    frames = range(int(seconds / HOP))
+    return Sound(
+        start=0.0,
+        duration=seconds,
+        pitch=tuple(None if index % 5 == 0 else 120.0 + index % 40 for index in frames),
+        intensity=tuple(-22.0 - index % 20 for index in frames),
+        speech=tuple((begin, begin + 3.5) for begin in np.arange(0, seconds - 4, 4.0).tolist()),
+        nuclei=tuple(np.arange(0.1, seconds - 0.5, 0.22).tolist()),
+        snr=35.0,
+        clipping=0.0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("language", "clarity", "structure"),
+    [
+        (
+            "fr",
+            "Cette note demande des mots reconnus, pour\u00a0: pauses au milieu d’une phrase, "
+            "longueur des phrases, l’appréciation du contenu.",
+            "Cette note demande des mots reconnus, pour\u00a0: l’appréciation du contenu.",
+        ),
+        (
+            "en",
+            "This score needs recognised words, for: pauses inside a phrase, sentence length, "
+            "judging the content.",
+            "This score needs recognised words, for: judging the content.",
+        ),
+    ],
+)
+def test_by_ear_a_dimension_names_what_it_lacks_the_words_for_and_nothing_that_is_measured(
+    assessed: Assess, language: str, clarity: str, structure: str
+) -> None:
+    turn = Turn(index=0, speaker="learner", start=0, end=60, sound=heard(60))
+    report = assessed([turn], language=language, criteria={"dimensions": DIMENSIONS})
+    found = {one.dimension: one for one in report.dimensions}
+    assert found["clarity"].reason == clarity
+    assert found["structure"].reason == structure
+    for one in report.dimensions:
+        measured = [part.label for part in one.parts if part.value is not None]
+        assert not any(label.lower() in one.reason.lower() for label in measured), one.reason
+
+
+def test_a_dimension_that_lacks_its_content_says_how_much_that_is(assessed: Assess) -> None:
+    words = tuple(
+        Word(f"bateau{'.' if index % 10 == 9 else ''}", 0.4 * index, 0.4 * index + 0.35)
+        for index in range(100)
+    )
+    turn = Turn(index=0, speaker="learner", start=0, end=40, words=words)
+    report = assessed([turn], criteria={"dimensions": ("persuasion", "engagement")})
+    persuasion, engagement = (one.reason for one in report.dimensions)
+    assert persuasion == "Le contenu fait 70\u00a0% de cette note, et il n’a pas été apprécié."
+    assert engagement == "Le son de ces tours n’a pas été mesuré."
+
+
+def test_the_ends_of_statements_by_ear_are_those_of_turns(assessed: Assess) -> None:
+    turn = Turn(index=0, speaker="learner", start=0, end=60, sound=heard(60))
+    reasons = {one.id: one.reason for one in assessed([turn]).measures}
+    assert "tours de parole" in reasons["turn_end_pitch"]

@@ -19,6 +19,7 @@ from eloquence.coaching.observation import HeardTurn, Moment, Observation, obser
 from eloquence.coaching.phrases import Phrases
 from eloquence.coaching.profiles import norms_for
 from eloquence.coaching.readings import REASONS, readings
+from eloquence.coaching.refusals import criterion_reason, lower, unscored
 from eloquence.coaching.report import (
     Content,
     Curve,
@@ -247,7 +248,7 @@ def _dimension(
         else (),
     )
     if one.score is None or one.low is None or one.high is None:
-        why = take.refusal or _unscored(name, one, take, by_ear=by_ear)
+        why = take.refusal or unscored(norm, one, take.readings, norms, phrases, by_ear=by_ear)
         return shown.model_copy(update={"reason": why})
     outcome = state(one.low, one.high, take.passing_score)
     worst, best = _telling(name, one, take)
@@ -259,7 +260,7 @@ def _dimension(
             "high": rounded(one.high),
             "provisional": take.tally.seconds < norms.full_seconds,
             "summary": phrases.summaries[outcome].format(
-                label=norm.label, best=_lower(best), worst=_lower(worst)
+                label=norm.label, best=lower(best), worst=lower(worst)
             ),
             "events": tuple(
                 _event(moment, rise[name]) for moment, rise in rises.items() if name in rise
@@ -271,25 +272,7 @@ def _dimension(
 def _criterion(part: JudgedPart, phrases: Phrases) -> JudgedPart:
     if not part.reason:
         return part
-    key = "too_little" if part.reason == "too_short" else part.reason
-    why = phrases.reasons.get(key, phrases.reasons["not_judged"])
-    return part.model_copy(update={"reason": why})
-
-
-def _unscored(name: Dimension, one: Result, take: _Take, *, by_ear: bool) -> str:
-    """Why a dimension has no score: what weighs most of all that is missing."""
-    norm = take.norms.dimensions[name]
-    known = (
-        sum(part.weight for part in one.judged.parts if part.score is not None)
-        if (one.judged)
-        else 0.0
-    )
-    if norm.judged * (1 - known) >= (1 - norm.judged) * (1 - one.measured.coverage):
-        return take.phrases.reasons["no_words" if by_ear else "not_judged"]
-    missing = [part for part in norm.parts if take.readings[part].value is None]
-    first = max(missing, key=lambda part: norm.parts[part], default="")
-    why = first and figures.reason(first, take.readings[first].reason, take.norms, take.phrases)
-    return why or take.phrases.reasons["coverage"]
+    return part.model_copy(update={"reason": criterion_reason(part.reason, phrases)})
 
 
 def _telling(name: Dimension, one: Result, take: _Take) -> tuple[str, str]:
@@ -369,7 +352,8 @@ def _content(
     )
     given = stored.judgement
     if given is None or (given.rubric, given.rubric_version) != (rubric.id, rubric.version):
-        why = "no_words" if seen.turns and seen.by_ear else "not_judged"
+        alone = "recording" if stored.session.source == "recording" else "not_judged"
+        why = "no_words" if seen.turns and seen.by_ear else alone
         return about.model_copy(update={"reason": phrases.reasons[why]})
     return about.model_copy(
         update={
@@ -490,7 +474,3 @@ def _evaluation(
         confidenceScore=scores.get("confidence"),
         customMetrics=metrics,
     )
-
-
-def _lower(label: str) -> str:
-    return label if label[1:2].isupper() else label[:1].lower() + label[1:]

@@ -22,6 +22,10 @@ REASONS: Mapping[Fault, str] = {
     "noise": "noise",
 }
 """Why the sound was not measured, as a key of `Phrases.reasons`."""
+OF_THE_WHOLE = frozenset({*REASONS.values(), "no_sound", "profile_speech_difference"})
+"""Reasons that hold for all that is taken from the sound or the voice, whatever the measure."""
+Readings = Mapping[str, Reading]
+"""Measure -> what was read of it."""
 
 _UNASKED = 1.0
 """Semitones of error of the ends of statements when no punctuation tells them from questions that
@@ -78,5 +82,7 @@ def _unmeasured(name: str, seen: Observation, tally: Tally, norms: Norms, profil
     if name == "sentence_length" and not seen.punctuated:
         return "no_punctuation"
     if norm.least and getattr(tally, norm.per) < norm.least:
-        return "more_ends" if norm.per in {"ends", "stretches"} else "more_turns"
+        if norm.per == "stretches" or (norm.per == "ends" and not seen.by_ear):
+            return "more_ends"
+        return "more_turns"  # by ear a statement is known to end where the turn does
     return ""
