@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from eloquence.coaching.warm_up import WarmUp, microphone_faults, speech_level
+from eloquence.coaching.warm_up import WarmUp, microphone_faults
+from eloquence.delivery.intensity import speech_level
 from eloquence.delivery.sound import HOP, Sound
 from eloquence.storage import content
 

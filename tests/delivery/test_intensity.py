@@ -29,13 +29,13 @@ def test_the_level_is_that_of_the_speech_and_not_of_the_silence_around_it() -> N
     expected = 10 * np.log10(np.mean(np.square(spoken)))
     padded = np.concatenate([np.zeros(5 * RATE, np.float32), wave])
     for version in (wave, padded):
-        assert intensity.speech_level(measure(version, RATE)) == pytest.approx(expected, abs=0.5)
+        assert intensity.speech_level([measure(version, RATE)]) == pytest.approx(expected, abs=0.5)
 
 
 @pytest.mark.parametrize("decibels", [-6.0, 3.0])
 def test_speaking_louder_than_in_the_warm_up_is_measured_in_decibels(decibels: float) -> None:
     before, after = (
-        intensity.speech_level(measure(syllables([gain] * 10), RATE)) for gain in (0.0, decibels)
+        intensity.speech_level([measure(syllables([gain] * 10), RATE)]) for gain in (0.0, decibels)
     )
     assert before is not None
     assert after is not None
@@ -43,7 +43,7 @@ def test_speaking_louder_than_in_the_warm_up_is_measured_in_decibels(decibels: f
 
 
 def test_what_holds_no_speech_has_no_level() -> None:
-    assert intensity.speech_level(measure(np.zeros(RATE, np.float32), RATE)) is None
+    assert intensity.speech_level([measure(np.zeros(RATE, np.float32), RATE)]) is None
 
 
 def test_louder_and_softer_syllables_are_variation_and_even_ones_are_none() -> None:

@@ -154,7 +154,7 @@ def test_the_gain_moves_nothing_but_levels(measured: Callable[[str], Sound], cha
     assert figures(after)["loudness variation"] == pytest.approx(
         figures(before)["loudness variation"], abs=0.05
     )
-    level, reference = intensity.speech_level(after), intensity.speech_level(before)
+    level, reference = intensity.speech_level([after]), intensity.speech_level([before])
     assert level is not None
     assert reference is not None
     assert abs(level - reference) == pytest.approx(12, abs=0.1)

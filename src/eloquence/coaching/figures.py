@@ -153,7 +153,7 @@ def baseline(warm_up: Observation, exercise: Observation) -> Baseline | None:
     """What the warm-up told; None without one."""
     if not warm_up.turns:
         return None
-    before, after = _level(warm_up), _level(exercise)
+    before, after = (intensity.speech_level(one.sounds) for one in (warm_up, exercise))
     return Baseline(
         seconds=round(warm_up.tally.seconds, 3),
         level=rounded(before),
@@ -162,17 +162,3 @@ def baseline(warm_up: Observation, exercise: Observation) -> Baseline | None:
         median_pitch=rounded(warm_up.median_pitch),
         level_change=None if before is None or after is None else round(after - before, 2),
     )
-
-
-def _level(seen: Observation) -> float | None:
-    """Mean level of the speech of all turns in dB, by its power and its seconds."""
-    known = [
-        (level, quality.speech_seconds(sound))
-        for sound in seen.sounds
-        if (level := intensity.speech_level(sound)) is not None
-    ]
-    total = sum(seconds for _, seconds in known)
-    if total <= 0:
-        return None
-    power = sum(10 ** (level / 10) * seconds for level, seconds in known) / total
-    return float(10 * np.log10(power))

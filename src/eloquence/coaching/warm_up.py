@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
 from eloquence.coaching.lines import WarmUpLines
 from eloquence.delivery import quality
-from eloquence.delivery.sound import HOP, Sound
+from eloquence.delivery.intensity import speech_level
+from eloquence.delivery.sound import Sound
 
 ENOUGH_SPEECH = 20.0
 """Seconds of the learner's speech after which the warm-up is over."""
@@ -73,17 +72,3 @@ def microphone_faults(sounds: Sequence[Sound]) -> tuple[Fault, ...]:
     if level < QUIETEST:
         found.append("quiet")
     return tuple(found)
-
-
-def speech_level(sounds: Sequence[Sound]) -> float | None:
-    """Mean level of the stretches of speech, in dB relative to full scale; None without speech."""
-    powers = [
-        10 ** (sound.intensity[frame] / 10)
-        for sound in sounds
-        for start, end in sound.speech
-        for frame in range(
-            round((start - sound.start) / HOP),
-            min(round((end - sound.start) / HOP), len(sound.intensity) - 1) + 1,
-        )
-    ]
-    return 10 * float(np.log10(np.mean(powers))) if powers else None

@@ -13,15 +13,16 @@ TRAIL = 3
 """Syllables at the end of a phrase whose level is compared with the whole phrase."""
 
 
-def speech_level(sound: Sound) -> float | None:
-    """Mean level of the stretches of speech in dB relative to full scale: that of their mean
-    power, so that short gaps between words hardly count. None without speech.
+def speech_level(sounds: Sequence[Sound]) -> float | None:
+    """Mean level of the stretches of speech of all sounds in dB relative to full scale: that of
+    their mean power, so that short gaps between words hardly count. None without speech.
 
     A level alone measures the microphone: only the difference from the same person's level on the
     same device, in the same session, says something (the warm-up; about ±3 dB is usual).
     """
     frames = [
         level
+        for sound in sounds
         for start, end in sound.speech
         for level in sound.intensity[_frame(sound, start) : _frame(sound, end) + 1]
     ]
