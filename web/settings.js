@@ -89,9 +89,10 @@ export function planOf(exercise) {
 }
 
 /** Plans a drill or a retry: the way to it is `#/exercise/ID/microphone`. Preparing the exercise
- * forgets it again. @param {string} exercise @param {Practice} practice */
-export function practise(exercise, practice) {
-  planOf(exercise).practice = practice;
+ * forgets it again. Its sound is kept like that of the take it belongs to, unless the learner says
+ * otherwise. @param {string} exercise @param {Practice} practice @param {boolean} keepAudio */
+export function practise(exercise, practice, keepAudio) {
+  Object.assign(planOf(exercise), { practice, keepAudio });
 }
 
 /** What a plan says in the first message. @param {string} exercise @returns {Partial<import("./protocol.d.ts").Hello>} */

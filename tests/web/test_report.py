@@ -46,6 +46,7 @@ def test_the_first_screen_of_a_phone_holds_a_strength_the_change_and_its_button(
 ) -> None:
     page.goto(REPORT)
     button = page.get_by_test_id("drill-open")
+    expect(button).to_have_text("Faire l’exercice (1\u00a0min\u00a030)")
     place = button.bounding_box()
     assert place is not None
     assert place["y"] + place["height"] <= 844
@@ -127,11 +128,13 @@ def test_the_drill_and_the_second_try_are_one_click_away(
     page.goto(REPORT)
     page.get_by_test_id(button).click()
     page.get_by_test_id("mic-ok").wait_for()
+    expect(page.get_by_test_id("keep-audio")).to_be_checked()  # as for the take it belongs to
     page.get_by_test_id("start").click()
     page.get_by_test_id("end").click()
     page.wait_for_url("**/#/report/*")
     assert wanted.items() <= server.talks[0].hello.items()
     assert server.talks[0].hello["of"] == "s-20261121-1"
+    assert server.talks[0].hello["keep_audio"] is True
 
 
 def test_a_mark_says_what_it_is_what_it_costs_and_plays(page: Page) -> None:

@@ -75,7 +75,7 @@ def test_a_goal_a_profile_and_an_exam_are_chosen_before_talking(page: Page, serv
     expect(page.get_by_test_id("aim")).to_contain_text("je respire une fois")
     page.get_by_test_id("more").locator("summary").first.click()
     page.get_by_test_id("profile").select_option("speech_difference")
-    expect(page.locator("#profile-help")).to_contain_text("ne sont pas notés")
+    expect(page.locator("#profile-help")).to_contain_text("ne comptent pas")
     page.get_by_test_id("exam").check()
     page.get_by_test_id("warm-up").uncheck()
     page.get_by_test_id("to-microphone").click()

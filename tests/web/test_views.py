@@ -194,6 +194,8 @@ def test_each_obstacle_has_its_own_screen_and_a_way_on(
     expect(page.locator("h1")).to_be_focused()
     page.get_by_test_id("mic-retry").click()
     expect(page.get_by_test_id("mic-ok")).to_contain_text("Je vous entends")
+    expect(page.get_by_test_id("keep-audio")).to_have_count(0)  # it was asked before
+    expect(page.locator("main")).not_to_contain_text("null")
 
 
 def test_an_insecure_address_and_an_old_browser_are_told_apart(page: Page) -> None:

@@ -106,7 +106,7 @@ export function attempt(report, page) {
       { class: "attempt" },
       report.drill_result
         ? drilled(report.drill_result, page)
-        : change ? beforeAfter(change, page) : h("p", { "data-testid": "before-after" }, tongue.t("attempt.nothing")),
+        : change ? beforeAfter(change, page) : !report.comparison?.sentence && h("p", { "data-testid": "before-after" }, tongue.t("attempt.nothing")),
       actions && h(
         "p",
         { class: "todo" },

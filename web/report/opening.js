@@ -45,8 +45,11 @@ function strength(remark, index, page) {
 }
 
 /** How long a drill takes, as its button says it. @param {Drill} drill @param {Page} page */
-const drillWords = ({ seconds }, { tongue }) =>
-  seconds < 60 ? tongue.t("drill.seconds", { n: seconds }) : tongue.t("drill.minutes", { n: Math.round(seconds / 30) / 2 });
+function drillWords({ seconds }, { tongue }) {
+  const [n, rest] = [Math.floor(seconds / 60), seconds % 60];
+  if (n === 0) return tongue.t("drill.seconds", { n: rest });
+  return rest === 0 ? tongue.t("drill.minutes", { n }) : tongue.t("drill.both", { n, rest });
+}
 
 /** The drill of a page that nobody serves, with a timer. @param {Drill} drill @param {Page} page */
 function timer(drill, page) {

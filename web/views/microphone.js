@@ -11,6 +11,7 @@ import { planOf, remember, settings } from "../settings.js";
 import { keep } from "../talk/hold.js";
 import { Check } from "../talk/level.js";
 import { back } from "./parts.js";
+import { tick } from "./prepare.js";
 
 /** @typedef {import("../audio/microphone.js").Microphone} Microphone */
 /** @typedef {import("../audio/microphone.js").Obstacle} Obstacle */
@@ -23,7 +24,8 @@ export async function microphone(id) {
   const exercise = await api.exercise(language(), id);
   const { name } = exercise.character;
   const talk = `#/exercise/${id}/talk`;
-  const { practice } = planOf(id);
+  const plan = planOf(id);
+  const { practice } = plan;
   const body = h("div", { class: "mic-body" });
   const node = h(
     "section",
@@ -170,6 +172,9 @@ export async function microphone(id) {
       h("div", { class: "level" }, icon("microphone"), bar, meter),
       verdict,
       hint,
+      ...(practice ? [tick("keep-audio", t("prepare.keep"), t("prepare.keep.help"), plan.keepAudio, (on) => {
+        plan.keepAudio = on;
+      })] : []),
       h(
         "p",
         { class: "actions" },

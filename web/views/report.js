@@ -26,8 +26,8 @@ export function soundOf({ session, audio }) {
 }
 
 /** @param {Report} report @param {Practice} practice @returns {import("../report/report.js").Way} */
-const way = ({ exercise }, practice) => ({
-  href: `#/exercise/${exercise}/microphone`, start: () => practise(exercise, practice),
+const way = ({ exercise, audio }, practice) => ({
+  href: `#/exercise/${exercise}/microphone`, start: () => practise(exercise, practice, audio.length > 0),
 });
 
 /** What it was that is tried again. @param {Report} report @returns {Practice | null} */

@@ -12,6 +12,7 @@ export const EN = {
   "priority": "One thing to change",
   "drill": "Drill",
   "drill.minutes": "Do the drill ({n} min)",
+  "drill.both": "Do the drill ({n} min {rest} s)",
   "drill.seconds": "Do the drill ({n} s)",
   "drill.success": "Done when",
   "drill.how": "{title}: how to do it",

@@ -11,6 +11,7 @@ export const FR = {
   "priority": "Une chose à changer",
   "drill": "Exercice",
   "drill.minutes": "Faire l’exercice ({n} min)",
+  "drill.both": "Faire l’exercice ({n} min {rest})",
   "drill.seconds": "Faire l’exercice ({n} s)",
   "drill.success": "Réussi si",
   "drill.how": "{title} : comment faire",
