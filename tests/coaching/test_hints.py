@@ -52,6 +52,17 @@ def test_who_asks_again_within_the_minute_is_told_the_same_hint() -> None:
     assert later != first
 
 
+def test_an_easy_question_wants_no_part_of_an_answer() -> None:
+    given = hints(goal="")
+    easy = given.asked(3.0, warm_up=True)
+    assert easy is not None
+    assert easy.about == "start"
+    given.gave(easy, 3.0)
+    later = given.asked(3.0 + EVERY)
+    assert later is not None
+    assert later.about == "action"
+
+
 def test_hints_go_through_the_goal_and_the_parts_and_then_say_it_otherwise() -> None:
     given = hints()
     about, texts = [], []

@@ -246,6 +246,26 @@ def test_a_hint_that_is_asked_for_is_shown_and_said_ahead_of_the_partner(
         assert not talk.llm.asked
 
 
+@pytest.mark.parametrize("way", ["button", "voice"])
+def test_help_in_the_warm_up_is_not_about_the_exercise(
+    talk: Talk, sentence: bytes, way: str
+) -> None:
+    talk.hello = protocol.Hello(exercise=INTERVIEW, warm_up=True)
+    talk.stt.texts = ["Aidez-moi, s’il vous plaît."]
+
+    async def held(learner: Learner) -> None:
+        await learner.quiet()
+        if way == "button":
+            await learner.client.send(protocol.Help())
+        else:
+            await learner.say(sentence)
+        await learner.quiet()
+
+    clock.run(talk.held(held))
+    (hint,) = hints(talk.learner)
+    assert hint.about == "start"
+
+
 def test_help_for_one_who_is_talking_is_shown_and_not_said_over_them(
     talk: Talk, sentence: bytes
 ) -> None:

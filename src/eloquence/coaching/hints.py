@@ -50,14 +50,14 @@ class Hints:
         self._last: Hint | None = None
         self._at = -EVERY
 
-    def asked(self, now: float) -> Hint | None:
+    def asked(self, now: float, *, warm_up: bool = False) -> Hint | None:
         """The hint for somebody who asks; within a minute of the last one, that one again. None
-        in an exam."""
+        in an exam. An easy question of the warm-up wants no part of an answer."""
         if self._exam:
             return None
         if self._last is not None and now - self._at < EVERY:
             return self._last
-        return self._next()
+        return Hint(self._texts["start"][0], "start") if warm_up else self._next()
 
     def offer(self, now: float, silence: float) -> Hint | None:
         """The hint for somebody who has been silent so long after a question, if one is due."""
@@ -67,7 +67,7 @@ class Hints:
     def gave(self, hint: Hint, now: float) -> None:
         """Notes that the hint was shown."""
         if hint != self._last or now - self._at >= EVERY:
-            self._given += 1
+            self._given += hint.about in self._abouts
             self._last, self._at = hint, now
 
     def _next(self) -> Hint:

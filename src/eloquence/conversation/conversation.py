@@ -458,7 +458,7 @@ class Conversation:
 
     def _help(self) -> None:
         now = self._clock.elapsed()
-        hint = self._guidance.hints.asked(now)
+        hint = self._guidance.asked(now)
         if hint is None:
             self._tell("no_hint", self._plan.lines.no_hint[0])
             return

@@ -123,7 +123,7 @@ class Guidance:
         if asked == "stop" and not (self._conducted and self.phase == "exercise"):
             return Cue(self._scenario.script.close[0], effect="end")
         if asked == "help":
-            hint = self.hints.asked(now)
+            hint = self.asked(now)
             if hint is None:
                 return Cue(self._drawn(self._lines.no_hint))
             return Cue(hint.text, hint=hint)
@@ -135,6 +135,10 @@ class Guidance:
             after = self._warm_up if self._warm_up.over else self._warm_up.after(seconds)
             return Cue(after.line, effect="begin" if after.over else None)
         return None
+
+    def asked(self, now: float) -> Hint | None:
+        """The hint for somebody who asks for one; None in an exam."""
+        return self.hints.asked(now, warm_up=self.phase == "warm_up")
 
     def take(self, text: str, seconds: float, now: float) -> Cue | None:
         """The cue to a turn that is over, with its consequences here."""
