@@ -23,7 +23,8 @@ class Tape:
 
     def __init__(self, origin: float) -> None:
         self.origin = origin
-        self._pieces: deque[tuple[int, bytes]] = deque()
+        self._runs: deque[tuple[int, bytearray]] = deque()
+        """Where each stretch without gaps begins, in samples, and its sound."""
         self._end = 0
 
     @property
@@ -41,7 +42,10 @@ class Tape:
         if begins > self._end + _JUMP * RATE:
             self._end = begins
         at = self._end
-        self._pieces.append((at, pcm))
+        if self._runs and self._runs[-1][0] + len(self._runs[-1][1]) // 2 == at:
+            self._runs[-1][1].extend(pcm)
+        else:
+            self._runs.append((at, bytearray(pcm)))
         self._end += len(pcm) // 2
         return at
 
@@ -49,19 +53,21 @@ class Tape:
         """Samples from `start` to `end` seconds, shape (n,), -1..1; gaps are silence."""
         first, last = int(max(0.0, start) * RATE), min(int(end * RATE), self._end)
         out = np.zeros(max(0, last - first), dtype=np.float32)
-        for at, pcm in self._pieces:
-            size = len(pcm) // 2
-            lo, hi = max(first, at), min(last, at + size)
+        for at, pcm in self._runs:
+            lo, hi = max(first, at), min(last, at + len(pcm) // 2)
             if hi > lo:
-                piece = np.frombuffer(pcm, dtype="<i2")[lo - at : hi - at]
-                out[lo - first : hi - first] = piece.astype(np.float32) / 32768.0
+                piece = np.frombuffer(bytes(pcm[2 * (lo - at) : 2 * (hi - at)]), dtype="<i2")
+                np.multiply(piece, np.float32(1 / 32768), out=out[lo - first : hi - first])
         return out
 
     def forget(self, before: float) -> None:
         """Drops what lies before that position."""
         limit = int(before * RATE)
-        while self._pieces and self._pieces[0][0] + len(self._pieces[0][1]) // 2 <= limit:
-            self._pieces.popleft()
+        while self._runs and self._runs[0][0] < limit:
+            at, pcm = self._runs.popleft()
+            if len(pcm) // 2 > limit - at:
+                del pcm[: 2 * (limit - at)]
+                self._runs.appendleft((limit, pcm))
 
 
 class TapedInput(io.AudioInput):
