@@ -35,12 +35,12 @@ def register(recording: str) -> Register:
 
 
 def timed(sentences: Iterable[Sentence]) -> tuple[Word, ...]:
-    """The words in order. Where people spoke over each other or a time is missing, a word begins
-    where the one before it ends."""
+    """The words in order. Where people spoke over each other, a word begins where the one before it
+    ends."""
     found: list[Word] = []
     for word in (word for sentence in sentences for word in sentence.words):
         start = word.start
-        if found and (start < found[-1].start or start == 0):
+        if found and start < found[-1].start:
             start = found[-1].end
         found.append(Word(word.text, start, max(word.end, start + 0.05)))
     return tuple(found)

@@ -15,6 +15,9 @@ from pathlib import Path
 from eloquence.delivery.words import Word
 
 _ELIDED = ("'", "’", "-")
+_FIRST_WORD = 1.0
+"""Seconds. A word that ends later and begins at 0 has no time for its beginning: it begins where
+the one before it ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,8 @@ def _sentences(text: str, recording: str) -> Iterator[Sentence]:
             traits = dict(re.findall(r"(\w+)=([^|]*)", fields[9]))
             times = (traits.get("AlignBegin"), traits.get("AlignEnd"))
             begin, end = (float(time) / 1000 if time else 0.0 for time in times)
+            if not begin and end > _FIRST_WORD:
+                begin = min(words[-1].end, end) if words else end
             tight = traits.get("SpaceAfter") == "No"
             if "." in number:
                 if times[0] and times[1]:
