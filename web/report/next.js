@@ -65,8 +65,9 @@ function meeting({ appointment }, { tongue }) {
 
 /** @param {Report} report @param {Page} page */
 export function next(report, page) {
-  if (refusal(report) && !report.goal && !report.proposal && !report.plan) return null; // too little took place
-  const parts = [held(report, page), proposed(report, page), meeting(report, page)].filter(Boolean);
+  const refused = refusal(report) !== ""; // too little took place to wait before the next
+  if (refused && !report.goal && !report.proposal && !report.plan) return null;
+  const parts = [held(report, page), proposed(report, page), !refused && meeting(report, page)].filter(Boolean);
   if (parts.length === 0) return null;
   return h("section", { class: "next" }, h("h2", {}, page.tongue.t("next")), h("div", { class: "next-parts" }, ...parts));
 }
