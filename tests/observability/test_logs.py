@@ -117,6 +117,18 @@ def test_what_the_engine_says_of_things_as_they_should_be_is_demoted(
     assert "a real one" in error_file(tmp_path)
 
 
+def test_the_engine_s_slowness_is_in_the_file_and_not_over_the_conversation(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure(tmp_path)
+    logging.getLogger("livekit.agents").warning("VAD inference is slower than realtime")
+    logging.getLogger("livekit.agents").warning("something else")
+    assert "slower than realtime" in main_file(tmp_path)
+    shown = capsys.readouterr().err
+    assert "slower than realtime" not in shown
+    assert "something else" in shown
+
+
 def test_files_turn_over_and_nobody_else_may_read_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,7 +1,8 @@
 """Where log lines go (LOG-01 to LOG-06), and which are worth reading.
 
 Lines of `eloquence` and of the engine go to rotating files in the data folder; warnings go to
-standard error too. No line holds what was said, nor a secret: those who log see to it.
+standard error too, except the engine's about its own speed. No line holds what was said, nor a
+secret: those who log see to it.
 """
 
 import logging
@@ -28,6 +29,8 @@ HARMLESS = (
     "drop unknown FFI handle",
 )
 """What the engine says, as a warning or an error, of things that are as they should be."""
+_OF_THE_MACHINE = ("slower than realtime",)
+"""What the engine warns of that whoever talks can do nothing about: it stays in the files."""
 
 _CONTROLS: Mapping[int, str] = {
     **{code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)},
@@ -76,6 +79,17 @@ class AtLeast(logging.Filter):
         return record.levelno >= self._level
 
 
+class OverTheConversation(AtLeast):
+    """Lets through what people read while they talk: without the engine's measures of itself."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.startswith("livekit") and record.levelno < logging.ERROR:
+            said = record.getMessage()
+            if any(known in said for known in _OF_THE_MACHINE):
+                return False
+        return super().filter(record)
+
+
 class _PrivateFile(RotatingFileHandler):
     """A rotating file that only its owner may read."""
 
@@ -112,13 +126,13 @@ def configure(settings: Place) -> None:
             mend="Check that you may write there, or choose another with ELOQUENCE_DATA.",
         ) from error
     console = logging.StreamHandler(sys.stderr)
-    for handler, least in (
-        (everything, logging.getLevelNamesMapping()[level]),
-        (errors, logging.ERROR),
-        (console, logging.WARNING),
+    for handler, passing in (
+        (everything, AtLeast(logging.getLevelNamesMapping()[level])),
+        (errors, AtLeast(logging.ERROR)),
+        (console, OverTheConversation(logging.WARNING)),
     ):
         handler.setFormatter(Line(FORMAT))
-        handler.addFilter(AtLeast(least))
+        handler.addFilter(passing)
     for name in LOGGERS:
         logger = logging.getLogger(name)
         for old in list(logger.handlers):
