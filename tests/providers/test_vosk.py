@@ -11,6 +11,7 @@ from livekit.agents import APIError, stt
 
 from eloquence.conversation.stages import Resources
 from eloquence.errors import SpeechToTextError
+from eloquence.providers import _vosk_recognisers as recognisers
 from eloquence.providers import vosk
 from eloquence.providers._utterances import Heard, HeardWord
 from eloquence.testing.context import stage_context
@@ -50,7 +51,7 @@ async def test_a_server_gives_partials_and_words_with_their_times(
     assert final.confidence == pytest.approx(0.9)
 
 
-async def listened(recogniser: vosk.ServerVosk | vosk.RestVosk) -> Heard:
+async def listened(recogniser: recognisers.ServerVosk | recognisers.RestVosk) -> Heard:
     try:
         await recogniser.open()
         for _ in range(12):
@@ -61,7 +62,7 @@ async def listened(recogniser: vosk.ServerVosk | vosk.RestVosk) -> Heard:
 
 
 async def test_the_server_gets_every_sample_once(services: Services) -> None:
-    found = await listened(vosk.ServerVosk(options(services.websocket_url)))
+    found = await listened(recognisers.ServerVosk(options(services.websocket_url)))
     assert found.text == "bonjour marie"
     assert services.heard_bytes == 12 * 3_200
 
@@ -69,7 +70,7 @@ async def test_the_server_gets_every_sample_once(services: Services) -> None:
 async def test_a_connection_that_breaks_in_mid_utterance_loses_no_word(services: Services) -> None:
     """S04"""
     services.next_modes = ["close_mid", "ok"]
-    found = await listened(vosk.ServerVosk(options(services.websocket_url)))
+    found = await listened(recognisers.ServerVosk(options(services.websocket_url)))
     assert found.text == "bonjour marie"
     assert len(services.asked) == 2
 
@@ -89,7 +90,7 @@ async def test_a_server_that_fails_is_an_error_in_time(
         options(services.url.replace("http", scheme)), stage_context(resources=resources)
     )
     recogniser = stage.recogniser()
-    assert isinstance(recogniser, vosk.ServerVosk | vosk.RestVosk)
+    assert isinstance(recogniser, recognisers.ServerVosk | recognisers.RestVosk)
     async with asyncio.timeout(8):
         with pytest.raises(APIError):
             await listened(recogniser)
@@ -103,7 +104,7 @@ async def test_a_server_that_hears_nothing_gives_no_words(
     url = services.url.replace("http", scheme)
     stage = vosk.create(options(url), stage_context(resources=resources))
     recogniser = stage.recogniser()
-    assert isinstance(recogniser, vosk.ServerVosk | vosk.RestVosk)
+    assert isinstance(recogniser, recognisers.ServerVosk | recognisers.RestVosk)
     assert (await listened(recogniser)).text == ""
 
 
@@ -128,8 +129,8 @@ def test_times_count_from_the_utterance_however_vosk_counts_them() -> None:
     expected = (HeardWord("oui", 0.5, 0.75),)
     for found in (word, later):
         result = {"text": "oui", "result": [found]}
-        assert vosk.understood([result], 10.0).words == expected
-    assert vosk.understood([{"text": ""}, {}], 0.0) == Heard("")
+        assert recognisers.understood([result], 10.0).words == expected
+    assert recognisers.understood([{"text": ""}, {}], 0.0) == Heard("")
 
 
 def test_a_missing_model_is_told_with_the_command_that_fetches_it(
