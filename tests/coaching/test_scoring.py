@@ -529,3 +529,22 @@ def test_the_typical_answer_is_one_that_a_single_long_thought_does_not_decide(
         sum(map(log, waits)) / len(waits), abs=1e-3
     )
     assert values["response_latency"] < sum(waits) / len(waits) - 0.7
+
+
+def test_where_the_ear_can_score_nothing_of_the_exercise_it_scores_the_delivery(
+    assessed: Assess,
+) -> None:
+    criteria = {"dimensions": ["persuasion", "professionalism"]}
+    heard = [turn.model_copy(update={"words": None, "text": ""}) for turn in dialogue()]
+    report = assessed(heard, criteria=criteria)
+    *own, delivery = report.dimensions
+    assert [one.dimension for one in own] == ["persuasion", "professionalism"]
+    assert all(one.score is None and one.reason for one in own)
+    assert delivery.dimension == "delivery"
+    assert delivery.score is not None
+    assert report.overall is None, "it is no dimension of the exercise"
+    assert report.feedback.priority or report.feedback.strengths
+    with_words = assessed(dialogue(), criteria=criteria)
+    assert "delivery" not in [one.dimension for one in with_words.dimensions]
+    child = assessed(heard, criteria=criteria, profile="child")
+    assert all(one.score is None for one in child.dimensions)

@@ -107,3 +107,7 @@ def test_the_rate_of_a_sentence_agrees_too(rhapsodie: list[Sentence]) -> None:
         assert np.corrcoef(ours, theirs)[0, 1] > least
     assert figures[:, 0].sum() / figures[:, 1].sum() == pytest.approx(1.03, abs=0.02)
     assert np.corrcoef(figures[:, 0], figures[:, 1])[0, 1] > 0.99
+
+
+def test_a_word_longer_than_any_is_counted_in_no_time() -> None:
+    assert syllable_count("ba" * 500_000, "fr") == syllable_count("ba" * 100, "fr") == 100

@@ -40,6 +40,7 @@ from eloquence.coaching.scoring import Result, effects, overall, result, weakest
 from eloquence.coaching.session import Profile, SessionEnd, StoredSession, Turn
 from eloquence.delivery.tally import Tally
 
+_BY_EAR: Dimension = "delivery"
 _CUT_OFF = SessionEnd(status="interrupted", reason="process_died", duration=0.0)
 
 
@@ -127,7 +128,11 @@ def assess(
         drill=session.drill,
         retried=session.retried,
         exam=session.exam,
-        overall=overall(results, weights, exercise.criteria.passing_score),
+        overall=overall(
+            {name: one for name, one in results.items() if name in exercise.criteria.dimensions},
+            weights,
+            exercise.criteria.passing_score,
+        ),
         dimensions=dimensions,
         content=_content(stored, exercise, rubric, seen, phrases),
         marks=tuple(_marks(take, rises)),
@@ -193,7 +198,10 @@ def _refusal(
 def _results(
     stored: StoredSession, exercise: Exercise, rubric: Rubric | None, take: _Take
 ) -> dict[Dimension, Result]:
-    """The dimensions of the exercise, scored unless the whole session is refused."""
+    """The dimensions of the exercise, scored unless the whole session is refused.
+
+    Where the ear alone can score none of them, its own one stands beside them: the delivery.
+    """
     found: dict[Dimension, Result] = {}
     nothing = {name: Reading(None) for name in take.readings}
     for name in exercise.criteria.dimensions:
@@ -206,6 +214,11 @@ def _results(
             found[name] = alone
         else:
             found[name] = result(name, given, spoken, take.norms, take.register)
+    by_ear = take.seen.by_ear and not take.refusal and _BY_EAR in take.norms.dimensions
+    if by_ear and all(one.score is None for one in found.values()):
+        delivery = result(_BY_EAR, take.readings, None, take.norms, take.register)
+        if delivery.score is not None:
+            found[_BY_EAR] = delivery
     return found
 
 

@@ -32,13 +32,17 @@ def parts(text: str) -> tuple[str, ...]:
     return (elided[0], text[elided.end() :]) if elided else (text,)
 
 
+_LONGEST = 200  # characters
+
+
 @lru_cache(maxsize=16_384)
 def syllable_count(word: str, language: Language) -> int:
     """Spoken syllables of one written word (which may hold an apostrophe or hyphens), 0 or more.
 
     Without a vowel, capitals are spelled (« CNRS » has four, a W more) and anything else is a sound
-    of one syllable (« hm »).
+    of one syllable (« hm »). Of a word longer than any, only the beginning is looked at.
     """
+    word = word[:_LONGEST]
     if (spelled := _spelled(word)) is not None:
         return spelled
     total = 0
