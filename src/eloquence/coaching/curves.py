@@ -23,13 +23,7 @@ Kind = Literal["pace", "pitch", "intensity"]
 
 def hidden(kind: Kind, why: str, phrases: Phrases) -> Curve:
     """A curve that is not shown, and why."""
-    return Curve(
-        label=phrases.curves[kind],
-        unit=phrases.curves[f"{kind}_unit"],
-        times=(),
-        values=(),
-        sentence=why,
-    )
+    return _curve(kind, (), (), why, phrases)
 
 
 def pace(
@@ -57,15 +51,8 @@ def pace(
             high=phrases.number(max(known), decimals),
         )
     points = norms.measures["speech_rate"].band(register)
-    times, values = _thinned(times, values)
-    return Curve(
-        label=phrases.curves["pace"],
-        unit=phrases.curves["pace_unit"],
-        times=times,
-        values=values,
-        band=None if points[2] is None or points[3] is None else (points[2], points[3]),
-        sentence=sentence,
-    )
+    band = None if points[2] is None or points[3] is None else (points[2], points[3])
+    return _curve("pace", times, values, sentence, phrases, band)
 
 
 def pitch(
@@ -98,14 +85,7 @@ def pitch(
             kind="flat" if flat else "sentence",
             moments=phrases.listed([clock(moment.start) for moment in flat]),
         )
-    thin_times, thin_values = _thinned(times, values)
-    return Curve(
-        label=phrases.curves["pitch"],
-        unit=phrases.curves["pitch_unit"],
-        times=thin_times,
-        values=thin_values,
-        sentence=sentence,
-    )
+    return _curve("pitch", times, values, sentence, phrases)
 
 
 def intensity(
@@ -134,12 +114,24 @@ def intensity(
     sentence = phrases.curves["intensity_none"]
     if value is not None:
         sentence = _sentence("intensity", "loudness_variation", value, norms, register, phrases)
-    thin_times, thin_values = _thinned(times, relative)
+    return _curve("intensity", times, relative, sentence, phrases)
+
+
+def _curve(
+    kind: Kind,
+    times: Sequence[float],
+    values: Sequence[float | None],
+    sentence: str,
+    phrases: Phrases,
+    band: tuple[float, float] | None = None,
+) -> Curve:
+    thin_times, thin_values = _thinned(times, values)
     return Curve(
-        label=phrases.curves["intensity"],
-        unit=phrases.curves["intensity_unit"],
+        label=phrases.curves[kind],
+        unit=phrases.curves[f"{kind}_unit"],
         times=thin_times,
         values=thin_values,
+        band=band,
         sentence=sentence,
     )
 
