@@ -72,12 +72,14 @@ def shipped_anywhere() -> Callable[..., Any]:
 
 @pytest.fixture
 def norms() -> Norms:
-    return content(Norms, "fr", "norms")
+    shipped: Norms = content(Norms, "fr", "norms")
+    return shipped
 
 
 @pytest.fixture
 def phrases() -> Phrases:
-    return content(Phrases, "fr", "feedback")
+    shipped: Phrases = content(Phrases, "fr", "feedback")
+    return shipped
 
 
 @pytest.fixture
