@@ -198,6 +198,20 @@ def test_a_row_of_the_table_is_one_line_and_each_reason_stands_once_below(
     assert f"– c.wav\u00a0: {short}" in below
 
 
+def test_a_dimension_that_only_one_recording_has_stays_in_its_column(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    fluency = Score("fluency", "Fluency", "near", 0.7, 0.6, 0.8, "")
+    delivery = Score("delivery", "Delivery", "near", 0.5, 0.4, 0.6, "")
+    recordings = [
+        Analysed("a.wav", 70, scores=(fluency,)),
+        Analysed("b.wav", 70, scores=(delivery,)),
+    ]
+    show_folder(recordings, "en", Console(width=80))
+    rows = [line.split() for line in capsys.readouterr().out.splitlines() if ".wav" in line]
+    assert [row[-2:] for row in rows] == [["60–80", "–"], ["–", "40–60"]]
+
+
 def test_a_folder_as_json_is_one_line_for_each_file_and_always_the_same(
     run: Run, three: Path
 ) -> None:

@@ -192,7 +192,9 @@ def show_folder(analysed: "Sequence[Analysed]", language: "Language", console: "
     for one in done:
         name = f"{one.file}\n→ {one.priority}" if one.priority else one.file
         heard = "–" if one.words is None else str(one.words)
-        row = (name, f"{one.seconds:.0f} s", heard, *map(_range, one.scores))
+        ranges = {score.dimension: _range(score) for score in one.scores}
+        cells = (ranges.get(dimension, "–") for dimension in heads)
+        row = (name, f"{one.seconds:.0f} s", heard, *cells)
         table.add_row(*(Text(cell) for cell in row))
     if table.row_count:
         console.print(table)
