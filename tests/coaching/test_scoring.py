@@ -312,7 +312,7 @@ def test_the_weakest_turn_is_the_one_that_lowers_the_scores_most(assessed: Asses
     assert assessed(turns).weakest_turn == 5
     short = [*turns[:5], answer(5, bad[:6], sound=True)]
     assert assessed(short).weakest_turn != 5, "too short to be tried again"
-    assert assessed(turns[:2]).weakest_turn is None, "there is only one"
+    assert assessed(turns[:2]).weakest_turn == 1, "there is only one"
 
 
 def test_warm_up_turns_give_the_baseline_and_are_never_scored(assessed: Assess) -> None:

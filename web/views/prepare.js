@@ -13,7 +13,7 @@ import { blocked, byEar, recogniser, stageList } from "./stages.js";
 /** @param {string} id @returns {Promise<import("../main.js").Shown>} */
 export async function prepare(id) {
   const [exercise, status, goals] = await Promise.all([
-    api.exercise(language(), id), api.status(), api.goals(language(), id),
+    api.exercise(language(), id), api.status(), goalsOf(id),
   ]);
   const plan = planOf(id);
   plan.practice = null;
@@ -77,6 +77,17 @@ export async function prepare(id) {
   }
 
   return { title: exercise.title, node, leave: ear?.leave };
+}
+
+/** What may be worked on; nothing where the server cannot say: one can talk all the same.
+ * @param {string} id @returns {ReturnType<typeof api.goals>} */
+async function goalsOf(id) {
+  try {
+    return await api.goals(language(), id);
+  } catch (error) {
+    if (error instanceof api.Problem) return { proposal: null, choices: [] };
+    throw error;
+  }
 }
 
 /** What the learner works on this time, as an if-then plan: what is proposed, another, or nothing.

@@ -152,8 +152,9 @@ def weakest_turn(
     norms: Norms,
     register: Register,
 ) -> int | None:
-    """The learner's turn without which the measured part of the overall score would rise most;
-    None when no turn long enough to be tried again lowers it, or there is only one."""
+    """The learner's turn without which the measured part of the overall score would rise most, or
+    fall least; the longest where nothing tells them apart. None when no turn is long enough to be
+    tried again, or nothing was scored."""
     parts = {name: frozenset(one.measured.parts) for name, one in results.items() if _counts(one)}
 
     def mean(left: Mapping[str, Reading]) -> float:
@@ -164,15 +165,18 @@ def weakest_turn(
             for name, known in parts.items()
         )
 
+    if not parts:
+        return None
     now = mean(readings)
-    best: tuple[float, int] | None = None
+    best: tuple[float, float, int] | None = None
     for turn in seen.turns:
-        if turn.span[1] - turn.span[0] < WORTH_A_RETRY or len(seen.turns) < 2:
+        seconds = turn.span[1] - turn.span[0]
+        if seconds < WORTH_A_RETRY:
             continue
         rise = mean(_left(seen, tally, turn.tally, readings, norms)) - now
-        if rise > 1e-9 and (best is None or rise > best[0]):
-            best = (rise, turn.index)
-    return best[1] if best else None
+        if best is None or (round(rise, 9), seconds) > best[:2]:
+            best = (round(rise, 9), seconds, turn.index)
+    return best[2] if best else None
 
 
 def _counts(one: Result) -> bool:

@@ -65,7 +65,7 @@ def document(report: Report) -> bytes:
     """The report as PDF. The same report gives the same bytes: nothing of today is in it."""
     layout.fonts()
     words = WORDS[report.language]
-    title = layout.shown(f"{words('report')} – {report.title}")
+    title = layout.shown(f"{words('report')} – {_name(report)}")
     written = io.BytesIO()
     # `invariant` leaves out the time and draws no random identifier.
     paper = BaseDocTemplate(
@@ -92,7 +92,7 @@ def document(report: Report) -> bytes:
         bottomPadding=0,
     )
     paper.addPageTemplates([PageTemplate(id="page", frames=[frame])])
-    foot = f"Eloquence · {_clipped(layout.shown(report.title), 70)} · "
+    foot = f"Eloquence · {_clipped(layout.shown(_name(report)), 70)} · "
     foot += words.date(report.started_at)
     paper.build(
         list(_story(report, words)), canvasmaker=partial(layout.Pages, words=words, foot=foot)
@@ -118,6 +118,11 @@ def _story(report: Report, words: Words) -> Iterator[Flowable]:
     yield from _method(report, words)
 
 
+def _name(report: Report) -> str:
+    """A drill goes by its own title."""
+    return report.title if report.drill_result is None else report.drill_result.title
+
+
 def _opening(report: Report, words: Words) -> Iterator[Flowable]:
     facts = [
         words.date(report.started_at),
@@ -128,7 +133,7 @@ def _opening(report: Report, words: Words) -> Iterator[Flowable]:
     ]
     yield Paragraph(marked(words("report").upper()), layout.KICKER)
     yield _Bookmark(words("report"))
-    yield Paragraph(marked(_clipped(report.title, 200)), layout.TITLE)
+    yield Paragraph(marked(_clipped(_name(report), 200)), layout.TITLE)
     yield Paragraph(marked("  ·  ".join(fact for fact in facts if fact)), SMALL)
     yield Paragraph(marked(report.feedback.headline), layout.HEADLINE)
     told = report.feedback
@@ -254,7 +259,7 @@ def _content(report: Report, words: Words) -> Iterator[Flowable]:
     judged = [one for one in criteria if one.level is not None]
     if not judged:
         if report.content.reason or report.content.hints:
-            yield from _section(words("content"))
+            yield from _section(words("unjudged"))
             yield Paragraph(marked(_clipped(report.content.reason)), SMALL)
             yield from _hints(report, words)
         return

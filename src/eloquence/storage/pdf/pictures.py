@@ -1,6 +1,9 @@
 """What is drawn: a score with its interval, a value in its band, curves over time."""
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
+from statistics import fmean
 
 from reportlab.lib.colors import white
 from reportlab.lib.units import mm
@@ -13,6 +16,8 @@ from eloquence.storage.pdf.words import Words, clock
 
 Points = tuple[float | None, ...]
 
+_COLUMNS = 160
+"""Of a dense curve, each with its range and its mean."""
 _LEFT = 15 * mm
 """Where the time axis begins, so that all pictures stand under one another."""
 
@@ -194,10 +199,17 @@ class CurvePicture(Picture):
         for value in _steps(low, high):
             pen.line(left, level(value), right, level(value))
             pen.drawRightString(left - 4, level(value) - 2.5, self._words.number(value))
-        pen.setStrokeColor(layout.ACCENT)
-        pen.setLineWidth(0.9)
         pen.setLineJoin(1)
-        for run in _runs(curve):
+        pen.setStrokeColor(layout.CALM_SOFT)
+        pen.setLineWidth((right - left) / _COLUMNS)
+        dense = len(curve.times) > 2 * _COLUMNS
+        columns = list(_columns(curve, self._duration)) if dense else []
+        for time, least, _, most in columns:
+            place = _place(time, self._duration)
+            pen.line(place, level(least), place, level(most))
+        pen.setStrokeColor(layout.CALM)
+        pen.setLineWidth(0.9)
+        for run in _joined(columns, self._duration) if dense else _runs(curve):
             path = pen.beginPath()
             path.moveTo(_place(run[0][0], self._duration), level(run[0][1]))
             for time, value in run[1:]:
@@ -276,6 +288,33 @@ def _steps(low: float, high: float) -> list[float]:
     first = int(low / step) - 1
     values = [round(index * step, 6) for index in range(first, first + 9)]
     return [value for value in values if low <= value <= high]
+
+
+def _columns(curve: Curve, duration: float) -> Iterator[tuple[float, float, float, float]]:
+    """A dense curve as columns: (time, least, mean, most)."""
+    width = duration / _COLUMNS
+    known = [
+        (int(time / width), value)
+        for time, value in zip(curve.times, curve.values, strict=True)
+        if value is not None
+    ]
+    for column, group in groupby(known, key=itemgetter(0)):
+        values = [value for _, value in group]
+        yield (column + 0.5) * width, min(values), fmean(values), max(values)
+
+
+def _joined(
+    columns: Sequence[tuple[float, float, float, float]], duration: float
+) -> Iterator[list[tuple[float, float]]]:
+    """The means of columns side by side, as lines."""
+    run: list[tuple[float, float]] = []
+    for time, _, mean, _ in columns:
+        if run and time - run[-1][0] > 1.5 * duration / _COLUMNS:
+            yield run
+            run = []
+        run.append((time, mean))
+    if run:
+        yield run
 
 
 def _runs(curve: Curve) -> Iterator[list[tuple[float, float]]]:
