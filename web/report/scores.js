@@ -14,11 +14,12 @@ import { jump } from "./playhead.js";
 
 const STATES = { pass: "✓", near: "≈", not_yet: "→", not_scored: "–" };
 
-/** Whether it belongs to what is judged: a model read some of it, or nothing else could tell. A
- * criterion whose level follows from the measures makes none of it judged.
+/** Whether it belongs to what is judged: a model read some of it, or would have had to, as it is
+ * most of it. A criterion whose level follows from the measures makes none of it judged.
  * @param {DimensionScore} dimension */
-const read = ({ judged, measured, criteria }) =>
-  criteria.some((one) => !one.measured) && (judged !== null || measured === null);
+const read = ({ score, judged, measured, judged_weight: share = 0, criteria }) =>
+  criteria.some((one) => !one.measured)
+  && (judged !== null || measured === null || (score === null && share >= 0.5));
 
 /** Whether every score there is rests on little speech: then it is said once.
  * @param {Report} report */
