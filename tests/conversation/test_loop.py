@@ -1,7 +1,7 @@
 """The coaching loop in a real conversation: warm-up, hints, levels, requests by voice, exam."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pytest
@@ -125,6 +125,33 @@ def test_twenty_seconds_of_speech_are_warm_up_enough(talk: Talk, sentence: bytes
     clock.run(talk.held(held))
     assert [turn.text for turn in spoken(talk, "character")][1] in lines().warm_up.passage
     assert len(spoken(talk, "learner")) == 1
+
+
+def speaking_again(learner: Learner, before: int) -> Callable[[], bool]:
+    """Whether the character spoke more often than before."""
+    return lambda: learner.count("state", state="speaking") > before
+
+
+def test_talking_over_the_passage_to_the_exercise_does_not_warm_up_for_ever(
+    talk: Talk, sentence: bytes
+) -> None:
+    talk.hello = protocol.Hello(exercise=FREE, warm_up=True)
+
+    async def held(learner: Learner) -> None:
+        await learner.quiet()
+        await answer(learner, sentence)
+        for _ in range(12):
+            if learner.said("phase"):
+                break
+            before = learner.count("state", state="speaking")
+            await learner.say(sentence)
+            await learner.until(speaking_again(learner, before))
+        assert learner.said("phase")
+        await learner.quiet()
+
+    clock.run(talk.held(held))
+    warming = [turn for turn in spoken(talk, "learner") if turn.phase == "warm_up"]
+    assert 3 <= len(warming) <= 5
 
 
 def test_the_exercise_s_time_starts_after_the_warm_up(talk: Talk, sentence: bytes) -> None:

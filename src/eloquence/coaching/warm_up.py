@@ -17,6 +17,8 @@ ENOUGH_SPEECH = 20.0
 """Seconds of the learner's speech after which the warm-up is over."""
 MOST_TURNS = 2
 """Turns of the learner after which it is over, however short they were."""
+OVERDUE_TURNS = 4
+"""Turns after which the scene begins even though the passage to it was talked over."""
 QUIETEST = -45.0
 """Level of speech, in decibels relative to full scale, under which the microphone is too far or
 too low: 20 dB under an ordinary headset, near the noise of many rooms."""
@@ -43,6 +45,10 @@ class WarmUp:
     @property
     def over(self) -> bool:
         return self.turns >= MOST_TURNS or self.seconds >= ENOUGH_SPEECH
+
+    @property
+    def overdue(self) -> bool:
+        return self.turns >= OVERDUE_TURNS
 
     @property
     def line(self) -> str:

@@ -422,8 +422,9 @@ class Conversation:
             self._cue = None
         match cue.effect:
             case "begin":
-                # A learner who goes on talking is still warming up.
-                if not (interrupted or self._listening.speaking):
+                # A learner who goes on talking is still warming up, but not for ever.
+                free = not (interrupted or self._listening.speaking)
+                if free or self._guidance.overdue:
                     asyncio.get_running_loop().call_soon(self._begin)
             case "pause":
                 self._pause()

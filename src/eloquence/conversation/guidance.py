@@ -109,6 +109,11 @@ class Guidance:
         return self.phase == "warm_up" and self._warm_up.over
 
     @property
+    def overdue(self) -> bool:
+        """Whether the exercise begins at last, whoever is talking."""
+        return self.phase == "warm_up" and self._warm_up.overdue
+
+    @property
     def nudges(self) -> tuple[str, ...]:
         """What is said, one after the other, to a learner who stays silent; nothing in an exam."""
         demanded = lines_at(self._levels, self._ladder.level, "silence")
@@ -146,7 +151,7 @@ class Guidance:
         if cue is not None and cue.hint is not None:
             self.hints.gave(cue.hint, now)
         in_warm_up = self.phase == "warm_up" and command(text, self._session.language) is None
-        if in_warm_up and not self._warm_up.over:
+        if in_warm_up:
             self._warm_up = self._warm_up.after(seconds)
         return cue
 
