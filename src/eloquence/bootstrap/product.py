@@ -7,7 +7,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ from eloquence.errors import (
     AgentCreationError,
     CapacityError,
     ConnectionLostError,
+    ContentError,
     DependencyNotFoundError,
     EloquenceError,
 )
@@ -225,12 +226,15 @@ class Eloquence:
             return session.id, end
 
     async def warm(self) -> None:
-        """Loads the engine and its models, once; whoever comes meanwhile waits for it.
+        """Loads the engine, its models and the tables of its languages, once; whoever comes
+        meanwhile waits for it.
 
         Two threads that import the engine at the same time would meet in the middle of it.
         """
         if self._warming is None:
-            self._warming = asyncio.get_running_loop().run_in_executor(self._analyst, _warm)
+            self._warming = asyncio.get_running_loop().run_in_executor(
+                self._analyst, partial(_warm, self.library)
+            )
         await asyncio.shield(self._warming)
 
     async def _measure(self, samples: NDArray[np.float32], start: float) -> sound.Sound:
@@ -255,7 +259,7 @@ async def _closed(stages: Mapping[Stage, Any]) -> None:
         await stage.aclose()
 
 
-def _warm() -> None:
+def _warm(library: content.Library) -> None:
     from livekit.agents import inference
 
     import eloquence.conversation.conversation
@@ -264,6 +268,13 @@ def _warm() -> None:
     inference.VAD()
     inference.TurnDetector(version="v1-mini")
     sound.measure(np.zeros(INPUT_RATE, dtype=np.float32), INPUT_RATE)
+    # Read in the middle of a conversation they would hold up its sound. A wrong one is told by the
+    # report that needs it.
+    for language in content.LANGUAGES:
+        with suppress(ContentError):
+            library.norms(language)
+            library.lexicon(language)
+            library.phrases(language)
 
 
 @asynccontextmanager
