@@ -226,6 +226,8 @@ export interface Ready {
   exam: boolean;
   hints: boolean;
   goal: string;
+  resumed: boolean;
+  elapsed: number;
 }
 
 /** All sound of the segment has been sent; `duration` is its length in seconds. */

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from platformdirs import user_data_path
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -42,7 +42,8 @@ StageChoice = Annotated[StageSettings, NoDecode]
 
 
 class _OlderNames(PydanticBaseSettingsSource):
-    """`STT_PROVIDER`, `LLM_PROVIDER` and `TTS_PROVIDER`, as older installations name them."""
+    """`STT_PROVIDER`, `LLM_PROVIDER` and `TTS_PROVIDER`, as older installations name them, and the
+    variables that other programs read as well (CFG-04)."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         return None, field_name, False
@@ -50,11 +51,23 @@ class _OlderNames(PydanticBaseSettingsSource):
     def __call__(self) -> dict[str, Any]:
         given = surroundings()
         named = {stage: given.get(f"{stage.upper()}_PROVIDER", "").lower() for stage in STAGES}
-        return {stage: _OLDER.get(name, name) for stage, name in named.items() if name}
+        chosen = {stage: _OLDER.get(name, name) for stage, name in named.items() if name}
+        shared = {name: given.get(name.upper(), "") for name in _SHARED}
+        return chosen | {name: value for name, value in shared.items() if value}
 
 
 _OLDER = {"mistral": "openai"}
 """Vendors that an OpenAI-compatible provider serves now (X-07)."""
+
+
+_SHARED = (
+    "livekit_url",
+    "livekit_api_key",
+    "livekit_api_secret",
+    "database_url",
+    "redis_url",
+)
+"""Settings whose variables are commonly given without `ELOQUENCE_`."""
 
 
 class Settings(BaseSettings):
@@ -85,7 +98,63 @@ class Settings(BaseSettings):
     """Host names, besides this machine's own, under which the page may be opened; in a variable
     they are separated by commas."""
     max_conversations: Annotated[int, Field(ge=1, le=500)] = 12
-    """Live conversations that one process admits (docs/performance.md says how it was measured)."""
+    """Live conversations that one server, or one worker, admits (docs/performance.md says how it
+    was measured)."""
+
+    livekit_url: str = ""
+    """Where the LiveKit server is, as `ws://livekit:7880`. With it conversations are held in its
+    rooms, by `eloquence worker`; without it in this process. Also read from `LIVEKIT_URL`."""
+    livekit_public_url: str = ""
+    """The same server as the learners' browsers reach it; by default `livekit_url`."""
+    livekit_api_key: str = ""
+    """Also read from `LIVEKIT_API_KEY`."""
+    livekit_api_secret: SecretStr = SecretStr("")
+    """At least 32 characters. Also read from `LIVEKIT_API_SECRET`."""
+    agent_name: str = Field("eloquence", pattern="^[a-z][a-z0-9_-]{0,31}$")
+    """The name under which workers register, and sessions ask for them."""
+    worker_host: str = "0.0.0.0"  # noqa: S104 - LiveKit's webhook and health probes come from outside
+    """Address on which a worker tells its health and takes LiveKit's webhook."""
+    worker_port: Annotated[int, Field(ge=0, le=65_535)] = 8080
+    """Port of the same; 0 takes a free one."""
+    idle_processes: Annotated[int, Field(ge=0, le=32)] = 2
+    """Processes that a worker keeps ready, models loaded, for the next conversations."""
+    job_memory_mb: Annotated[int, Field(ge=0)] = 1500
+    """Memory (MB) over which a conversation's process is ended, and the conversation taken up by
+    another one; 0 for no limit."""
+    drain_minutes: Annotated[float, Field(ge=0, le=1440)] = 60.0
+    """How long a worker that was asked to stop lets its conversations go on."""
+    away_minutes: Annotated[float, Field(ge=0, le=120)] = 5.0
+    """How long a learner who has vanished from a room is waited for."""
+    database_url: str = ""
+    """Where sessions are stored, as `postgresql://user:password@host/eloquence`; by default a file
+    in the data folder. Also read from `DATABASE_URL`."""
+    redis_url: str = ""
+    """Where several servers count requests together; by default each counts its own. No session is
+    kept there. Also read from `REDIS_URL`."""
+
+    sign_in: bool | None = None
+    """Whether people sign in. By default they do when conversations are held in rooms, except in
+    development; on one machine there is one learner."""
+    development: bool = False
+    """Allows LiveKit's development keys and rooms without signing in, on this machine alone."""
+    public_url: str = ""
+    """Address of the page as people open it, as `https://coach.example.org`."""
+    oidc_issuer: str = ""
+    """Address of the OpenID Connect provider at which people sign in."""
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr = SecretStr("")
+    oidc_roles_claim: str = "roles"
+    """The claim that lists a person's roles: `learner`, `author` or `operator`."""
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
+    """Addresses of the proxies whose `X-Forwarded-For` is believed."""
+    live_per_learner: Annotated[int, Field(ge=1)] = 1
+    """Sessions in rooms that one learner may hold at once."""
+    starts_per_minute: Annotated[int, Field(ge=1)] = 10
+    """Sessions in rooms that one learner may begin in a minute."""
+    starts_per_address: Annotated[int, Field(ge=1)] = 30
+    """The same for one address: a school may share one."""
+    minutes_per_day: Annotated[float, Field(ge=0)] = 0.0
+    """Minutes that one learner may talk in a day; 0 for no limit."""
 
     data: Path = Field(default_factory=lambda: user_data_path("eloquence", appauthor=False))
     """Where sessions, recordings and models are kept."""
@@ -108,7 +177,7 @@ class Settings(BaseSettings):
             return {"provider": rest.pop("provider", "auto"), "options": rest}
         return value
 
-    @field_validator("allowed_hosts", mode="before")
+    @field_validator("allowed_hosts", "trusted_proxies", mode="before")
     @classmethod
     def _read_hosts(cls, value: object) -> object:
         if isinstance(value, str):
@@ -146,7 +215,19 @@ class Settings(BaseSettings):
 
     @property
     def database(self) -> str:
-        return f"sqlite:///{self.data / 'eloquence.db'}"
+        return self.database_url or f"sqlite:///{self.data / 'eloquence.db'}"
+
+    @property
+    def in_rooms(self) -> bool:
+        """Whether conversations are held in LiveKit's rooms."""
+        return bool(self.livekit_url)
+
+    @property
+    def accounts(self) -> bool:
+        """Whether people sign in."""
+        if self.sign_in is not None:
+            return self.sign_in
+        return self.in_rooms and not self.development
 
 
 def load(**flags: Any) -> Settings:

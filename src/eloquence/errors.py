@@ -16,6 +16,11 @@
         MarkNotFoundError             its report has no such mark
         JudgementError                its content cannot be judged
         CapacityError                 this process carries as many conversations as it can
+        SessionEndedError             it is over: nobody can join it any more
+      AccessError
+        AuthenticationError           nobody is signed in, or the key or token is not valid
+        PermissionDeniedError         the account's role does not allow this
+        TooManyError                  too many requests or sessions: try again later
       ProviderError                   a stage failed: which one (class) and why (cause)
         SpeechToTextError
         LanguageModelError
@@ -26,6 +31,7 @@
         RemoteProtocolError           the client broke the wire protocol
         ConnectionLostError
       StorageError                    the store could not be read or written
+        LeaseLostError                another process holds the session now
 
 `code` is stable and meant for machines; the message and `mend` are meant for people. A message
 never holds what was said, nor a secret.
@@ -129,6 +135,36 @@ class CapacityError(SessionError):
         return True
 
 
+class SessionEndedError(SessionError):
+    code = "session_ended"
+
+
+class AccessError(EloquenceError):
+    code = "access"
+
+
+class AuthenticationError(AccessError):
+    code = "authentication"
+
+
+class PermissionDeniedError(AccessError):
+    code = "permission_denied"
+
+
+class TooManyError(AccessError):
+    """`after` is how many seconds to wait before the next try."""
+
+    code = "too_many"
+
+    def __init__(self, message: str, *, after: float = 60.0, mend: str = "") -> None:
+        super().__init__(message, mend=mend)
+        self.after = after
+
+    @property
+    def retryable(self) -> bool:
+        return True
+
+
 class ProviderError(EloquenceError):
     code = "provider"
 
@@ -187,3 +223,7 @@ class ConnectionLostError(TransportError):
 
 class StorageError(EloquenceError):
     code = "storage"
+
+
+class LeaseLostError(StorageError):
+    code = "lease_lost"

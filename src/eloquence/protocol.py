@@ -227,6 +227,11 @@ class Ready(Message):
     """Whether a hint may come unasked."""
     goal: str = ""
     """The measure that the learner works on."""
+    resumed: bool = False
+    """Whether the conversation goes on after the line, or the coach, was lost. Captions of what was
+    said last follow it."""
+    elapsed: float = 0.0
+    """Seconds of the exercise's own time that are over."""
 
 
 class StateChanged(Message):

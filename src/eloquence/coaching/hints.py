@@ -70,6 +70,16 @@ class Hints:
             self._given += hint.about in self._abouts
             self._last, self._at = hint, now
 
+    @property
+    def state(self) -> tuple[int, float | None]:
+        """How many hints were given, and when the last one was."""
+        return self._given, self._at if self._at >= 0 else None
+
+    def restore(self, given: int, at: float | None) -> None:
+        """Goes on from an earlier `state`."""
+        self._given = given
+        self._at = -EVERY if at is None else at
+
     def _next(self) -> Hint:
         rounds, place = divmod(self._given, len(self._abouts))
         about = self._abouts[place]

@@ -72,6 +72,8 @@ class Lines(Model):
     """Said or shown when a hint is asked for in an exam."""
     pausing: Variants
     """Said before a pause that was asked for by voice."""
+    resumed: Variants
+    """Said when the line was lost and is back, before the question is put again."""
     too_fast: str
     """Shown when messages come faster than they are taken."""
     practice: PracticeLines

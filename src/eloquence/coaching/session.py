@@ -6,7 +6,7 @@ itself is kept apart, and only with consent.
 """
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from pydantic import Field, field_serializer
 
@@ -14,6 +14,9 @@ from eloquence.coaching.character import Language, Model
 from eloquence.coaching.judgement import Judgement
 from eloquence.delivery.sound import Sound
 from eloquence.delivery.words import Word
+
+if TYPE_CHECKING:
+    from eloquence.coaching.checkpoint import Checkpoint
 
 Speaker = Literal["learner", "character"]
 Status = Literal["complete", "interrupted", "failed"]
@@ -96,6 +99,8 @@ class Session(Model):
     """The measure that the learner chose to work on."""
     exam: bool = False
     """No hints, no second chances."""
+    seed: int = 0
+    """Seeds whatever was drawn at random, so that the conversation can go on elsewhere."""
     verbatim: bool = False
     """Whether the words are known to hold every « euh » that was said, as those of a person do and
     a recogniser's do not."""
@@ -146,7 +151,11 @@ class SessionStore(Protocol):
 
     async def open(self, session: Session) -> None: ...
 
-    async def append(self, session_id: str, turn: Turn) -> None: ...
+    async def append(
+        self, session_id: str, turn: Turn, checkpoint: "Checkpoint | None" = None
+    ) -> None:
+        """`checkpoint` is where the conversation stands after the turn."""
+        ...
 
     async def attach(self, session_id: str, index: int, sound: Sound) -> None:
         """Adds what was measured on the sound of a turn that was appended without it."""

@@ -29,7 +29,8 @@ class Coach(Agent):
     `listening` collects what the learner says. `speaking()` tells whether the learner can hear
     the character right now; `ahead()` gives a line that is said in place of the model's answer, as
     the one that ends the exercise once its time is over, else None. With `keep_sound` each
-    utterance keeps its samples for the recording.
+    utterance keeps its samples for the recording. `context` is what was said before, when the
+    conversation goes on from an earlier process.
     """
 
     def __init__(
@@ -41,8 +42,9 @@ class Coach(Agent):
         speaking: Callable[[], bool],
         ahead: Callable[[], str | None],
         keep_sound: bool,
+        context: llm.ChatContext | None = None,
     ) -> None:
-        super().__init__(instructions=instructions)
+        super().__init__(instructions=instructions, chat_ctx=context)
         self._listening = listening
         self._backchannels = frozenset(plain(word) for word in backchannels)
         self._speaking = speaking

@@ -5,6 +5,8 @@ import contextlib
 import itertools
 import logging
 import time
+from collections import deque
+from collections.abc import Sequence
 from contextlib import aclosing
 from functools import partial
 from typing import Any
@@ -27,6 +29,7 @@ from livekit.agents.voice import SpeechHandle
 from livekit.agents.voice.agent_session import SessionConnectOptions
 
 from eloquence import protocol
+from eloquence.coaching.checkpoint import Checkpoint
 from eloquence.coaching.hints import BLOCKED, Hint
 from eloquence.coaching.practice import uses
 from eloquence.coaching.prompt import instructions
@@ -59,7 +62,7 @@ from eloquence.conversation.turn_taking import (
 )
 from eloquence.conversation.utterance import Utterance
 from eloquence.delivery.sound import Sound
-from eloquence.errors import Cause, RemoteProtocolError, StorageError
+from eloquence.errors import Cause, LeaseLostError, RemoteProtocolError, StorageError
 from eloquence.registry import Stage
 
 log = logging.getLogger("eloquence.conversation")
@@ -85,6 +88,12 @@ _ORDERS_AT_MOST = 12
 _MESSAGES_AT_MOST = 60
 _PER = 5.0
 """So many orders, and so many messages in all, in so many seconds: more than a person makes."""
+_SHOWN_AGAIN = 6
+"""Turns that are shown again to a learner who comes back."""
+_NOTICED = 3.0
+"""Seconds of absence from which the character says that the line was lost."""
+SUPERSEDED = "superseded"
+"""Reason of a conversation that left because another process holds its session."""
 _LLM = APIConnectOptions(max_retry=1, retry_interval=0.3, timeout=10.0)
 _STT = APIConnectOptions(max_retry=2, retry_interval=0.5, timeout=10.0)
 _TTS = APIConnectOptions(max_retry=1, retry_interval=0.3, timeout=10.0)
@@ -97,9 +106,11 @@ class Conversation:
         self._plan = plan
         self._transport = transport
         self._store = store
-        self._tape = Tape(origin=time.time())
+        self._tape = Tape(origin=plan.session.started_at)
         self._listening = Listening(plan.last_turn)
-        self._clock = Stopwatch()
+        earlier = plan.resumed
+        since = None if earlier is None else earlier.checkpoint
+        self._clock = Stopwatch.at(0.0 if since is None else since.elapsed)
         self._conductor = plan.stages.llm if isinstance(plan.stages.llm, Conducts) else None
         self._guidance = Guidance(
             plan.session,
@@ -111,13 +122,25 @@ class Conversation:
             conducted=self._conductor is not None,
             seed=plan.seed,
         )
+        self._place = self._conductor.place if self._conductor is not None else None
+        """Where the conductor stood after the last line that was heard."""
+        if since is not None:
+            self._guidance.restore(since.guidance)
+            self._place = since.place or self._place
+            if self._conductor is not None and self._place is not None:
+                self._conductor.place = self._place
+                self._conductor.level = since.guidance.level
+        self._read_from = 0 if since is None else since.read_from
+        """Index of the first turn that a language model reads."""
         self._cue: Cue | None = None
         """What is said to the latest turn in place of the partner's answer."""
         whole = plan.session.purpose == "exercise"
         self._scene_since = 0.0 if whole and self._guidance.phase == "exercise" else None
         """When on the clock the exercise's own time began."""
+        if since is not None:
+            self._scene_since = since.scene_since
         self._warm_up_sounds: list[Sound] = []
-        self._forbidden_uses = 0
+        self._forbidden_uses = 0 if since is None else since.forbidden_uses
         self._orders = Pace(_ORDERS_AT_MOST, _PER)
         self._messages = Pace(_MESSAGES_AT_MOST, _PER)
         self._late_patience: float | None = None
@@ -129,16 +152,23 @@ class Conversation:
             plan.measure,
             stored=self._acknowledge,
             failed=lambda error: self._tell("storage_failed", error.message),
+            lost=lambda: self._finish("interrupted", SUPERSEDED),
             measured=self._note_sound,
         )
         self._over: asyncio.Future[tuple[Status, str]] = asyncio.get_running_loop().create_future()
-        self._indexes = itertools.count()
+        said = () if earlier is None else earlier.turns
+        self._recent = deque(said, maxlen=_SHOWN_AGAIN)
+        self._next_index = said[-1].index + 1 if said else 0
         self._caption = 0
+        self._away_since: float | None = None
+        """When the learner vanished from the line; None while they are there."""
         self._heard_text = ""
         self._utterance: Utterance | None = None
         self._learner_ended: float | None = None
         self._quiet_since = time.monotonic()
         self._last_heard = time.monotonic()
+        self._paused_before = self._cut_short = False
+        """What the learner's vanishing broke into: their own pause, somebody's speech."""
         self._nudged = 0
         self._apologies = itertools.cycle(plan.lines.no_answer)
         self._goodbye = False
@@ -159,16 +189,19 @@ class Conversation:
             speaking=lambda: transport.audible,
             ahead=self._ahead,
             keep_sound=plan.recording is not None,
+            context=_read(said, self._read_from),
         )
-        self._patience = patience_with(plan.patience, plan.exercise.patience)
-        self._push_to_talk = plan.push_to_talk
+        chosen = plan.patience if since is None else since.patience
+        self._chosen_patience = chosen
+        self._patience = patience_with(chosen, plan.exercise.patience)
+        self._push_to_talk = plan.push_to_talk if since is None else since.push_to_talk
         self._engine: AgentSession[Any] = AgentSession(
             stt=plan.stages.stt,
             llm=plan.stages.llm,
             tts=plan.stages.tts,
             vad=voice_activity(),
             turn_handling=turn_handling(
-                self._patience, push_to_talk=plan.push_to_talk, frugal=plan.frugal
+                self._patience, push_to_talk=self._push_to_talk, frugal=plan.frugal
             ),
             aec_warmup_duration=None,
             user_away_timeout=None,
@@ -186,11 +219,12 @@ class Conversation:
 
         Raises StorageError when the session cannot be opened or ended in the store.
         """
-        try:
-            await self._store.open(self._plan.session)
-        except StorageError:
-            await self._plan.stages.aclose()
-            raise
+        if self._plan.resumed is None:
+            try:
+                await self._store.open(self._plan.session)
+            except StorageError:
+                await self._plan.stages.aclose()
+                raise
         status: Status = "interrupted"
         reason = "process_stopped"
         try:
@@ -200,7 +234,9 @@ class Conversation:
             raise
         finally:
             end = SessionEnd(status=status, reason=reason, duration=self._clock.elapsed())
-            await self._store.end(self._plan.session.id, end)
+            with contextlib.suppress(LeaseLostError):  # whoever holds it now ends it
+                if reason != SUPERSEDED:
+                    await self._store.end(self._plan.session.id, end)
         return end
 
     async def _hold(self) -> tuple[Status, str]:
@@ -251,26 +287,35 @@ class Conversation:
         await engine.start(self._coach, record=False)
         if self._push_to_talk:
             engine.input.set_audio_enabled(False)
-        self._transport.send(
-            protocol.Ready(
-                session=plan.session.id,
-                character=plan.character.name,
-                title=plan.exercise.title,
-                duration=plan.duration,
-                patience=self._patience.maximum,
-                by_ear=plan.by_ear,
-                stages=plan.statuses,
-                purpose=plan.session.purpose,
-                task=plan.task,
-                phase=self._guidance.phase,
-                level=self._guidance.level,
-                exam=plan.session.exam,
-                hints=self._guidance.offers_hints,
-                goal=plan.session.goal,
-            )
-        )
+        self._transport.on_presence = self._on_presence
+        self._transport.send(self._ready(resumed=plan.resumed is not None))
+        self._show_again()
         engine.on("agent_state_changed", self._on_agent_state)
-        engine.say(self._guidance.opening)
+        if plan.resumed is None or not plan.resumed.turns:
+            engine.say(self._guidance.opening)
+        else:
+            self._go_on()
+
+    def _ready(self, *, resumed: bool) -> protocol.Ready:
+        began = self._scene_since
+        return protocol.Ready(
+            session=self._plan.session.id,
+            character=self._plan.character.name,
+            title=self._plan.exercise.title,
+            duration=self._plan.duration,
+            patience=self._patience.maximum,
+            by_ear=self._plan.by_ear,
+            stages=self._plan.statuses,
+            purpose=self._plan.session.purpose,
+            task=self._plan.task,
+            phase=self._guidance.phase,
+            level=self._guidance.level,
+            exam=self._plan.session.exam,
+            hints=self._guidance.offers_hints,
+            goal=self._plan.session.goal,
+            resumed=resumed,
+            elapsed=0.0 if began is None else round(self._clock.elapsed() - began, 1),
+        )
 
     async def _stop(self) -> None:
         if self._cutting_in is not None:
@@ -280,7 +325,7 @@ class Conversation:
             self._listening.voice_ended(self._tape.end)
         await self._engine.aclose()
         self._keep_unfinished_turn()
-        self._transport.on_playback = None
+        self._transport.on_playback = self._transport.on_presence = None
         await self._plan.stages.aclose()
 
     # the learner's client
@@ -320,12 +365,7 @@ class Conversation:
             case protocol.Pause():
                 self._pause()
             case protocol.Resume():
-                self._clock.resume()
-                self._quiet_since = self._last_heard = time.monotonic()
-                engine.input.set_audio_enabled(not self._push_to_talk)
-                self._transport.suspend(False)
-                state: protocol.State = "speaking" if self._transport.audible else "listening"
-                self._transport.send(protocol.StateChanged(state=state))
+                self._resume()
             case protocol.SetPatience(seconds=seconds):
                 self._set_patience(seconds)
             case protocol.SetPushToTalk(on=on):
@@ -365,6 +405,7 @@ class Conversation:
 
     def _set_patience(self, seconds: float) -> None:
         self._late_patience = None
+        self._chosen_patience = seconds
         self._patience = patience_with(seconds, self._plan.exercise.patience)
         self._engine.update_options(
             endpointing_opts=endpointing(self._patience, push_to_talk=self._push_to_talk)
@@ -376,6 +417,14 @@ class Conversation:
         self._transport.suspend(True)
         self._owed_since = None
         self._transport.send(protocol.StateChanged(state="paused"))
+
+    def _resume(self) -> None:
+        self._clock.resume()
+        self._quiet_since = self._last_heard = time.monotonic()
+        self._engine.input.set_audio_enabled(not self._push_to_talk)
+        self._transport.suspend(False)
+        state: protocol.State = "speaking" if self._transport.audible else "listening"
+        self._transport.send(protocol.StateChanged(state=state))
 
     def _tell(self, code: str, message: str) -> None:
         self._transport.send(protocol.Notice(code=code, message=message))
@@ -448,12 +497,14 @@ class Conversation:
         self._guidance.restart()
         if self._conductor is not None:
             self._conductor.restart()
+            self._place = self._conductor.place
         if self._scene_since is not None:
             self._scene_since = self._clock.elapsed()
         self._forget()
 
     def _forget(self) -> None:
         """Empties what a language model reads of the conversation so far."""
+        self._read_from = self._next_index
         empty = self._coach.update_chat_ctx(llm.ChatContext.empty())
         self._tasks.create_task(empty)
 
@@ -541,6 +592,55 @@ class Conversation:
             self._engine.generate_reply(user_input=text)
             await self._taken.wait()
 
+    # a learner, or a process, that was gone
+
+    def _on_presence(self, present: bool) -> None:
+        if not present and self._away_since is None:
+            self._away_since = time.monotonic()
+            self._paused_before = self._clock.paused_at is not None
+            self._cut_short = self._transport.audible or self._listening.speaking
+            self._pause()
+            self._engine.interrupt(force=True)
+        elif present and self._away_since is not None:
+            gone = time.monotonic() - self._away_since
+            self._away_since = None
+            self._transport.send(self._ready(resumed=True))
+            self._show_again()
+            if self._paused_before:
+                self._transport.send(protocol.StateChanged(state="paused"))
+                return
+            self._resume()
+            if gone >= _NOTICED or self._cut_short:
+                self._go_on()
+
+    def _show_again(self) -> None:
+        """Shows a learner who comes back what was said last."""
+        for turn in self._recent:
+            self._transport.send(
+                protocol.Caption(
+                    id=f"t{turn.index}",
+                    speaker=turn.speaker,
+                    text=turn.text or HEARD,
+                    final=True,
+                    interrupted=turn.interrupted,
+                )
+            )
+
+    def _go_on(self) -> None:
+        """Says that the line was lost, and answers the turn that is owed an answer, or puts the
+        question again."""
+        self._engine.clear_user_turn()
+        line = self._plan.lines.resumed[self._next_index % len(self._plan.lines.resumed)]
+        self._guidance.aside(line)
+        last = self._recent[-1] if self._recent else None
+        if last is None or last.speaker == "character" or last.interrupted:
+            self._engine.say(f"{line} {self._guidance.question}")
+            return
+        facts = self._plan.last_turn
+        facts.text, facts.seconds = last.text, last.end - last.start
+        self._engine.say(line)
+        self._engine.generate_reply()
+
     # time
 
     async def _keep_time(self) -> None:
@@ -548,6 +648,10 @@ class Conversation:
         while not self._over.done():
             await asyncio.sleep(0.5)
             now = time.monotonic()
+            if self._away_since is not None:
+                if now - self._away_since >= self._plan.away:
+                    self._finish("interrupted", "page_closed")
+                continue
             paused_at = self._clock.paused_at
             if now - (paused_at or self._last_heard) >= self._plan.idle:
                 self._finish("interrupted", "idle")
@@ -690,9 +794,9 @@ class Conversation:
         self._learner_ended = metrics.get("stopped_speaking_at", time.time())
         phase = self._guidance.phase
         self._take_cue()
-        self._journal.put(
+        self._keep(
             Turn(
-                index=next(self._indexes),
+                index=self._index(),
                 speaker="learner",
                 start=round(start, 3),
                 end=round(max(start, end), 3),
@@ -727,7 +831,7 @@ class Conversation:
             response = utterance.handed_at - self._learner_ended
         self._learner_ended = None
         turn = Turn(
-            index=next(self._indexes),
+            index=self._index(),
             speaker="character",
             start=round(start, 3),
             end=round(max(start, self._tape.at(time.time())), 3),
@@ -741,7 +845,6 @@ class Conversation:
                 response=_rounded(response),
             ),
         )
-        self._journal.put(turn)
         self._transport.send(
             protocol.Caption(
                 id=utterance.id,
@@ -756,6 +859,9 @@ class Conversation:
         if self._scene_since is None and self._guidance.phase == "exercise":
             self._scene_since = self._clock.elapsed()  # a drill's time runs from its instruction on
         self._guidance.said(utterance.text.strip() or turn.text)
+        if self._conductor is not None:
+            self._place = self._conductor.place
+        self._keep(turn)
         self._follow_cue(turn.text, interrupted=turn.interrupted)
         if turn.text != self._apology:
             self._unanswered = 0
@@ -816,6 +922,27 @@ class Conversation:
 
     # what is kept
 
+    def _index(self) -> int:
+        self._next_index += 1
+        return self._next_index - 1
+
+    def _keep(self, turn: Turn) -> None:
+        """Hands a turn to the journal, with where the conversation stands after it."""
+        self._recent.append(turn)
+        self._journal.put(
+            turn,
+            Checkpoint(
+                elapsed=self._clock.elapsed(),
+                guidance=self._guidance.state,
+                scene_since=self._scene_since,
+                read_from=self._read_from,
+                place=self._place,
+                patience=self._chosen_patience,
+                push_to_talk=self._push_to_talk,
+                forbidden_uses=self._forbidden_uses,
+            ),
+        )
+
     @property
     def _level(self) -> int | None:
         return self._guidance.level if self._guidance.phase == "exercise" else None
@@ -838,9 +965,9 @@ class Conversation:
         if self._listening.pending:
             text, words, voice = self._listening.take()
             spans = voice or [(word.start, word.end) for word in words]
-            self._journal.put(
+            self._keep(
                 Turn(
-                    index=next(self._indexes),
+                    index=self._index(),
                     speaker="learner",
                     start=round(spans[0][0], 3),
                     end=round(spans[-1][1], 3),
@@ -870,6 +997,16 @@ class Conversation:
     @property
     def _caption_id(self) -> str:
         return f"l{self._caption}"
+
+
+def _read(turns: Sequence[Turn], since: int) -> llm.ChatContext:
+    """What a language model reads of a conversation that goes on in another process."""
+    context = llm.ChatContext.empty()
+    for turn in turns:
+        if turn.index >= since and turn.text:
+            role: llm.ChatRole = "user" if turn.speaker == "learner" else "assistant"
+            context.add_message(role=role, content=turn.text, interrupted=turn.interrupted)
+    return context
 
 
 def _record(recording: Recording, sample: int, pcm: bytes) -> None:

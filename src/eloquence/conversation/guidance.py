@@ -6,9 +6,10 @@ vain; `take` is called once, when the turn is surely over.
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from eloquence.coaching.checkpoint import GuidanceState
 from eloquence.coaching.commands import command
 from eloquence.coaching.exercise import Exercise, Register, Scenario
 from eloquence.coaching.hints import Hint, Hints
@@ -83,6 +84,33 @@ class Guidance:
         self.phase: Phase = "warm_up" if warm_up and whole else "exercise"
         if self.phase == "warm_up":
             self._question = self._warm_up.opening
+
+    @property
+    def state(self) -> GuidanceState:
+        """Where it stands, for another process to go on from."""
+        given, at = self.hints.state
+        return GuidanceState(
+            phase=self.phase,
+            question=self._question,
+            warm_up_turns=self._warm_up.turns,
+            warm_up_seconds=self._warm_up.seconds,
+            level=self._ladder.level,
+            recent=self._ladder.recent,
+            hints_given=given,
+            hint_at=at,
+            cut_in_at=self._cut_in_at,
+        )
+
+    def restore(self, state: GuidanceState) -> None:
+        """Goes on from an earlier `state`."""
+        self.phase = state.phase
+        self._question = state.question
+        self._warm_up = replace(
+            self._warm_up, turns=state.warm_up_turns, seconds=state.warm_up_seconds
+        )
+        self._ladder = replace(self._ladder, level=state.level, recent=state.recent)
+        self.hints.restore(state.hints_given, state.hint_at)
+        self._cut_in_at = state.cut_in_at
 
     @property
     def opening(self) -> str:

@@ -5,10 +5,11 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 
+from eloquence.coaching.checkpoint import Checkpoint
 from eloquence.coaching.session import SessionStore, Turn
 from eloquence.conversation.plan import Measure
 from eloquence.conversation.tape import Tape
-from eloquence.errors import StorageError
+from eloquence.errors import LeaseLostError, StorageError
 
 log = logging.getLogger("eloquence.conversation")
 
@@ -16,12 +17,16 @@ _MARGIN = 0.3
 """Seconds of sound kept on both sides of a turn when it is measured."""
 
 
+_AGAIN = 1.0
+"""Seconds after which turns that could not be stored are tried again."""
+
+
 class Journal:
     """Stores turns in the order in which they are put, and measures the learner's from the tape.
 
-    `stored(turn)` is called when a turn is safe, `failed(error)` once when the store fails, and
-    `measured(turn)` with each of the learner's turns once its sound was measured, as far as it
-    could be.
+    `stored(turn)` is called when a turn is safe, `failed(error)` once each time the store begins to
+    fail, `lost()` when another process has taken the session over, and `measured(turn)` with each
+    of the learner's turns once its sound was measured, as far as it could be.
     """
 
     def __init__(
@@ -33,6 +38,7 @@ class Journal:
         *,
         stored: Callable[[Turn], None],
         failed: Callable[[StorageError], None],
+        lost: Callable[[], None],
         measured: Callable[[Turn], Awaitable[None]],
     ) -> None:
         self._session_id = session_id
@@ -41,42 +47,56 @@ class Journal:
         self._measure_sound = measure
         self._stored = stored
         self._failed = failed
+        self._lost = lost
         self._measured = measured
-        self._turns: asyncio.Queue[Turn | None] = asyncio.Queue(maxsize=256)
+        self._turns: asyncio.Queue[tuple[Turn, Checkpoint] | None] = asyncio.Queue(maxsize=256)
         self.unmeasured = 0
         """How many of the learner's turns are still to be measured."""
 
-    def put(self, turn: Turn) -> None:
+    def put(self, turn: Turn, checkpoint: Checkpoint) -> None:
+        """Takes a turn, and where the conversation stands after it."""
         if turn.speaker == "learner" and self._measure_sound is not None:
             self.unmeasured += 1
-        self._turns.put_nowait(turn)
+        self._turns.put_nowait((turn, checkpoint))
 
     async def close(self) -> None:
         """No turn follows; `write` returns once all are stored, or cannot be."""
         await self._turns.put(None)
 
     async def write(self, tasks: asyncio.TaskGroup) -> None:
-        """Stores turns until `close`. While the store fails they wait in memory."""
-        waiting: deque[Turn] = deque()
-        told = False
-        while (turn := await self._turns.get()) is not None or waiting:
-            if turn is not None:
-                waiting.append(turn)
+        """Stores turns until `close`. While the store fails they wait in memory and are tried
+        again every second."""
+        waiting: deque[tuple[Turn, Checkpoint]] = deque()
+        told = closing = False
+        while not closing or waiting:
+            try:
+                async with asyncio.timeout(_AGAIN if waiting else None):
+                    put = await self._turns.get()
+                if put is None:
+                    closing = True
+                else:
+                    waiting.append(put)
+            except TimeoutError:
+                pass
             try:
                 while waiting:
-                    stored = waiting[0]
-                    await self._store.append(self._session_id, stored)
+                    turn, checkpoint = waiting[0]
+                    await self._store.append(self._session_id, turn, checkpoint)
                     waiting.popleft()
-                    self._stored(stored)
-                    if stored.speaker == "learner" and self._measure_sound is not None:
-                        tasks.create_task(self._measure(stored, self._measure_sound))
+                    told = False
+                    self._stored(turn)
+                    if turn.speaker == "learner" and self._measure_sound is not None:
+                        tasks.create_task(self._measure(turn, self._measure_sound))
+            except LeaseLostError:
+                self._lost()
+                return
             except StorageError as error:
                 log.error("turns of a session wait to be stored: %s", error.message)
                 if not told:
                     self._failed(error)
                 told = True
-            if turn is None:
-                return
+                if closing:
+                    return
 
     async def _measure(self, turn: Turn, measure: Measure) -> None:
         start = max(0.0, turn.start - _MARGIN)

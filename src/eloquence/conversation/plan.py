@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from eloquence import protocol
 from eloquence.coaching.character import Character
+from eloquence.coaching.checkpoint import Checkpoint
 from eloquence.coaching.exercise import Exercise, Scenario
 from eloquence.coaching.lines import Lines
 from eloquence.coaching.session import Session, Turn
@@ -48,6 +49,15 @@ class Stages:
 
 
 @dataclass(frozen=True, slots=True)
+class Resumed:
+    """A conversation that was begun elsewhere: its turns so far, and where it stood after the
+    last of them (None when it had not said anything yet)."""
+
+    turns: tuple[Turn, ...]
+    checkpoint: Checkpoint | None
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Everything that is decided before a conversation starts."""
 
@@ -79,5 +89,9 @@ class Plan:
     forbidden: str = ""
     """The word that a drill forbids."""
     seed: int = 0
+    resumed: Resumed | None = None
+    """What was said before, when the conversation goes on from another process."""
+    away: float = 300.0
+    """Seconds for which a learner who has vanished is waited for."""
     stopping: Callable[[], bool] = lambda: False
     """Whether the whole process is being stopped."""

@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 
 from eloquence.coaching.character import Character, Language
 from eloquence.coaching.exercise import Exercise, Scenario
+from eloquence.coaching.script import Place
 
 T = TypeVar("T")
 
@@ -71,6 +72,9 @@ class Conducts(Protocol):
     def finished(self) -> bool:
         """Whether it has said its close: the engine may end the session after it."""
         ...
+
+    place: Place
+    """Where it stands; set by the engine when a conversation goes on in another process."""
 
     def restart(self) -> None:
         """Goes back before the first question."""

@@ -12,6 +12,11 @@ class Stopwatch:
     paused_at: float | None = None
     paused_for: float = 0.0
 
+    @classmethod
+    def at(cls, elapsed: float) -> "Stopwatch":
+        """One that has run for so many seconds already."""
+        return cls(began=time.monotonic() - elapsed)
+
     def elapsed(self) -> float:
         now = self.paused_at if self.paused_at is not None else time.monotonic()
         return now - self.began - self.paused_for

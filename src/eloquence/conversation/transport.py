@@ -15,6 +15,12 @@ class Playback(Protocol):
     def __call__(self, utterance: Utterance, position: float, *, finished: bool) -> None: ...
 
 
+class Presence(Protocol):
+    """Is told when the learner has vanished from the line (False) and is back (True)."""
+
+    def __call__(self, present: bool) -> None: ...
+
+
 class Transport(Protocol):
     """One learner's line: a microphone, a loudspeaker that says what it played, and messages.
 
@@ -26,6 +32,9 @@ class Transport(Protocol):
     audio_input: io.AudioInput
     audio_output: io.AudioOutput
     on_playback: Playback | None
+    on_presence: Presence | None
+    """Only called by a line that a learner may leave and come back to; another one ends its
+    `messages` instead."""
 
     @property
     def audible(self) -> bool:

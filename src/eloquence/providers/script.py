@@ -15,7 +15,7 @@ from livekit.agents.types import (
 )
 from pydantic import BaseModel, ConfigDict
 
-from eloquence.coaching.script import Conductor, Heard, Line
+from eloquence.coaching.script import Conductor, Heard, Line, Place
 from eloquence.conversation.stages import LastTurn, StageContext
 from eloquence.registry import Provider, Readiness
 
@@ -55,11 +55,20 @@ class ScriptedLLM(engine.LLM[Never]):
     def level(self, level: int) -> None:
         self._conductor.level = level
 
+    @property
+    def place(self) -> Place:
+        """Where the conductor stands."""
+        return self._conductor.place
+
+    @place.setter
+    def place(self, place: Place) -> None:
+        self._conductor.place = self._before = place
+        self._asked_after, self._said = None, None
+
     def restart(self) -> None:
         """Goes back before the first question."""
         self._conductor.restart()
-        self._asked_after, self._said = None, None
-        self._before = self._conductor.place
+        self.place = self._conductor.place
 
     @property
     def model(self) -> str:

@@ -37,6 +37,9 @@ from eloquence.errors import StorageError
 BUSY_SECONDS = 10.0
 """How long a call waits for another process that holds the database."""
 
+CONNECT_SECONDS = 3
+"""How long a call waits for a database on another machine to answer."""
+
 MIGRATIONS = Path(__file__).parent / "migrations"
 """One module per step under `versions`; a file's name begins with its revision."""
 
@@ -54,6 +57,11 @@ sessions = Table(
     Column("annotations", Text),  # Annotations as JSON; null until the learner added something
     Column("judgement", Text),  # Judgement as JSON; null until the content was judged
     Column("outcome", Text),  # Past as JSON; null until a report was made of it
+    Column("learner", String(64), nullable=False, server_default="", index=True),  # an account
+    Column("epoch", Integer, nullable=False, server_default="0"),  # see storage.leases
+    Column("beat", Integer, nullable=False, server_default="0"),
+    Column("room", String(64)),  # the room in which it is held; null without one
+    Column("request", Text),  # the hello, as JSON, with which a room was asked for
 )
 
 turns = Table(
@@ -69,15 +77,18 @@ turns = Table(
     Column("end", Float, nullable=False),
     Column("body", Text, nullable=False),  # Turn as JSON, without its sound
     Column("sound", LargeBinary),  # Sound as JSON, deflated: it is most of a turn's size
+    Column("checkpoint", Text),  # Checkpoint as JSON: where the conversation stood after it
 )
 
 _SYNCHRONOUS = {"aiosqlite": "sqlite", "asyncpg": "postgresql+psycopg"}
+_DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
 
 
 def location(database_url: str) -> URL:
     """The URL with a driver that blocks. Raises StorageError when it is no database URL."""
     try:
-        url = make_url(database_url)
+        scheme, rest = database_url.split(":", 1) if ":" in database_url else (database_url, "")
+        url = make_url(f"{_DRIVERS.get(scheme, scheme)}:{rest}")
         driver = url.drivername.partition("+")[2]
         url = url.set(drivername=_SYNCHRONOUS.get(driver, url.drivername))
         url.get_dialect()
@@ -100,8 +111,10 @@ def connect(url: URL) -> Engine:
     """An engine whose commits are on the disk when they return. Raises StorageError."""
     path = file(url)
     if path is None:
+        reach = {"connect_timeout": CONNECT_SECONDS} if "psycopg" in url.drivername else {}
         with failures():
-            return create_engine(url, hide_parameters=True)
+            # A connection that the database has dropped meanwhile is noticed before it is used.
+            return create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=reach)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Made here, so that nobody else may read it; SQLite gives its side files the same rights.

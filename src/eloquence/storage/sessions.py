@@ -7,7 +7,8 @@
 
 Several processes may share one SQLite file. Each holds a locked file beside it for as long as it
 lives; when a store is opened, live sessions whose process no longer holds its lock are ended as
-`interrupted`, reason `process_died`.
+`interrupted`, reason `process_died`. Sessions that are held in rooms are not among them: they are
+taken over (`eloquence.storage.leases`).
 """
 
 import asyncio
@@ -19,9 +20,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
-from sqlalchemy import Engine, Row, Select, delete, func, insert, select, update
+from sqlalchemy import Engine, Row, Select, Update, delete, func, insert, select, text, update
 
 from eloquence.coaching.character import Language
+from eloquence.coaching.checkpoint import Checkpoint
 from eloquence.coaching.history import History, Past
 from eloquence.coaching.judgement import Judgement
 from eloquence.coaching.session import Annotations, Session, SessionEnd, StoredSession, Turn
@@ -38,6 +40,7 @@ from eloquence.storage.database import (
     sessions,
     turns,
 )
+from eloquence.storage.leases import Held, Lease, Pulse, lost
 from eloquence.storage.owners import Owners
 
 T = TypeVar("T")
@@ -103,19 +106,62 @@ class SqlSessionStore:
         """Keeps a new, live session. Raises StorageError when its id is taken."""
         await self._off_loop(lambda: self._insert_session(session))
 
-    async def append(self, session_id: str, turn: Turn) -> None:
+    async def append(
+        self,
+        session_id: str,
+        turn: Turn,
+        checkpoint: Checkpoint | None = None,
+        *,
+        epoch: int | None = None,
+    ) -> None:
         """Keeps a turn of a live session. The same turn again is harmless; another turn of the
-        same index, or any turn after the end, raises StorageError."""
-        await self._off_loop(lambda: self._insert_turn(session_id, turn))
+        same index, or any turn after the end, raises StorageError. With an `epoch`, LeaseLostError
+        when another process holds the session."""
+        await self._off_loop(lambda: self._insert_turn(session_id, turn, checkpoint, epoch))
 
     async def attach(self, session_id: str, index: int, sound: Sound) -> None:
         """Adds what was measured on a turn that was appended without it, even after the end. The
         same again is harmless, another one a StorageError."""
         await self._off_loop(lambda: self._update_sound(session_id, index, sound))
 
-    async def end(self, session_id: str, end: SessionEnd) -> None:
-        """Ends a live session. The same end again is harmless, another one a StorageError."""
-        await self._off_loop(lambda: self._update_end(session_id, end))
+    async def end(self, session_id: str, end: SessionEnd, *, epoch: int | None = None) -> None:
+        """Ends a live session. The same end again is harmless, another one a StorageError. With an
+        `epoch`, LeaseLostError when another process holds the session."""
+        await self._off_loop(lambda: self._update_end(session_id, end, epoch))
+
+    # sessions that are held in rooms
+
+    async def create(self, session: Session, *, learner: str, room: str, request: str) -> int:
+        """Keeps a session that a process is to hold in a room; returns its first epoch."""
+        await self._off_loop(lambda: self._insert_session(session, learner, room, request))
+        return 1
+
+    async def claim(self, session_id: str, epoch: int) -> Lease:
+        """The session, for the one process that is to hold it in that epoch. Raises LeaseLostError
+        when that process is another one, or the session is over."""
+        held = await self._off_loop(lambda: self._claim(session_id, epoch))
+        return Lease(self, session_id, epoch, held)
+
+    async def begin(self, session: Session, epoch: int) -> None:
+        """Keeps a session as it really begins: its start, and who serves its stages."""
+        await self._off_loop(lambda: self._update_body(session, epoch))
+
+    async def beat(self, session_id: str, epoch: int) -> bool:
+        """Tells that the holder lives; False when it is another one, or the session is over."""
+        return await self._off_loop(lambda: self._beat(session_id, epoch))
+
+    async def pulses(self) -> Sequence[Pulse]:
+        """Every live session that is held in a room."""
+        return await self._off_loop(self._select_pulses)
+
+    async def take_over(self, session_id: str, epoch: int) -> int | None:
+        """Takes a session from its holder of that epoch; returns the next epoch, which waits for
+        its holder, or None when somebody else was faster or the session is over."""
+        return await self._off_loop(lambda: self._take_over(session_id, epoch))
+
+    async def learner(self, session_id: str) -> str:
+        """The account that a session is of. Raises SessionNotFoundError."""
+        return await self._off_loop(lambda: self._select_learner(session_id))
 
     async def annotate(self, session_id: str, annotations: Annotations) -> None:
         """Keeps what the learner added, in place of what they had added before."""
@@ -165,7 +211,9 @@ class SqlSessionStore:
         """Ends the live sessions of processes that are gone."""
         if self._owners is None:
             return
-        live = select(sessions.c.id, sessions.c.owner).where(sessions.c.ending.is_(None))
+        live = select(sessions.c.id, sessions.c.owner).where(
+            sessions.c.ending.is_(None), sessions.c.room.is_(None)
+        )
         with failures(), self._engine.connect() as connection:
             orphans = [row.id for row in connection.execute(live) if self._is_gone(row.owner)]
         if orphans:
@@ -193,7 +241,9 @@ class SqlSessionStore:
         assert self._owners is not None
         return owner is None or not self._owners.alive(owner)
 
-    def _insert_session(self, session: Session) -> None:
+    def _insert_session(
+        self, session: Session, learner: str = "", room: str | None = None, request: str = ""
+    ) -> None:
         kept_audio.folder(self._recordings, session.id)  # the id must be able to name a folder
         owner = self._owners.name if self._owners is not None else None
         with failures(), self._writer.begin() as connection:
@@ -204,17 +254,25 @@ class SqlSessionStore:
                 insert(sessions).values(
                     id=session.id,
                     started_at=session.started_at,
-                    owner=owner,
+                    owner=owner if room is None else None,
                     language=session.language,
                     body=session.model_dump_json(),
+                    learner=learner,
+                    room=room,
+                    epoch=0 if room is None else 1,
+                    request=request or None,
                 )
             )
 
-    def _insert_turn(self, session_id: str, turn: Turn) -> None:
+    def _insert_turn(
+        self, session_id: str, turn: Turn, checkpoint: Checkpoint | None, epoch: int | None
+    ) -> None:
         with failures(), self._writer.begin() as connection:
-            found = connection.execute(_session(session_id)).first()
+            found = connection.execute(_session(session_id).with_for_update()).first()
             if found is None:
                 raise _not_found(session_id)
+            if epoch is not None and found.epoch != epoch:
+                raise lost(session_id)
             present = connection.execute(_turn_of(session_id, turn.index)).first()
             if present is not None:
                 kept = _turn(present)
@@ -234,6 +292,7 @@ class SqlSessionStore:
                     end=turn.end,
                     body=turn.model_dump_json(exclude={"sound"}),
                     sound=_deflated(turn.sound),
+                    checkpoint=None if checkpoint is None else checkpoint.model_dump_json(),
                 )
             )
 
@@ -253,11 +312,13 @@ class SqlSessionStore:
             elif _turn(present).sound != sound:
                 raise StorageError(f"Turn {index} of session {session_id} was measured already.")
 
-    def _update_end(self, session_id: str, end: SessionEnd) -> None:
+    def _update_end(self, session_id: str, end: SessionEnd, epoch: int | None) -> None:
         with failures(), self._writer.begin() as connection:
-            found = connection.execute(_session(session_id)).first()
+            found = connection.execute(_session(session_id).with_for_update()).first()
             if found is None:
                 raise _not_found(session_id)
+            if epoch is not None and found.epoch != epoch:
+                raise lost(session_id)
             if found.ending is not None:
                 if _stored(found).end != end:
                     raise StorageError(f"Session {session_id} has already ended.")
@@ -267,6 +328,56 @@ class SqlSessionStore:
                 .where(sessions.c.id == session_id)
                 .values(ending=end.model_dump_json(), owner=None)
             )
+
+    def _claim(self, session_id: str, epoch: int) -> Held:
+        with failures(), self._writer.begin() as connection:
+            free = _live(session_id, epoch).where(sessions.c.beat == 0)
+            if not connection.execute(free.values(beat=1)).rowcount:
+                raise lost(session_id)
+            found = connection.execute(_session(session_id)).one()
+            said = select(turns).where(turns.c.session_id == session_id).order_by(turns.c.index)
+            rows = connection.execute(said).all()
+        return Held(
+            stored=_stored(found, tuple(_turn(row) for row in rows)),
+            checkpoint=_checkpoint(rows[-1]) if rows else None,
+            request=found.request or "",
+            learner=found.learner,
+            room=found.room or "",
+        )
+
+    def _update_body(self, session: Session, epoch: int) -> None:
+        begun = {"body": session.model_dump_json(), "started_at": session.started_at}
+        with failures(), self._writer.begin() as connection:
+            if not connection.execute(_live(session.id, epoch).values(**begun)).rowcount:
+                raise lost(session.id)
+
+    def _beat(self, session_id: str, epoch: int) -> bool:
+        with failures(), self._writer.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                # A beat that is lost in a power cut was of no use to anybody.
+                connection.execute(text("SET LOCAL synchronous_commit = off"))
+            counted = _live(session_id, epoch).values(beat=sessions.c.beat + 1)
+            return bool(connection.execute(counted).rowcount)
+
+    def _select_pulses(self) -> Sequence[Pulse]:
+        seen = select(sessions.c.id, sessions.c.room, sessions.c.epoch, sessions.c.beat)
+        live = seen.where(sessions.c.ending.is_(None), sessions.c.room.is_not(None))
+        with failures(), self._engine.connect() as connection:
+            rows = connection.execute(live).all()
+        return [Pulse(row.id, row.room, row.epoch, row.beat) for row in rows]
+
+    def _take_over(self, session_id: str, epoch: int) -> int | None:
+        with failures(), self._writer.begin() as connection:
+            taken = _live(session_id, epoch).values(epoch=epoch + 1, beat=0)
+            return epoch + 1 if connection.execute(taken).rowcount else None
+
+    def _select_learner(self, session_id: str) -> str:
+        of = select(sessions.c.learner).where(sessions.c.id == session_id)
+        with failures(), self._engine.connect() as connection:
+            found = connection.execute(of).first()
+        if found is None:
+            raise _not_found(session_id)
+        return str(found.learner)
 
     def _update(self, session_id: str, **added: Annotations | Judgement | Past) -> None:
         values = {name: value.model_dump_json() for name, value in added.items()}
@@ -338,6 +449,20 @@ class SqlSessionStore:
 
 def _session(session_id: str) -> Select[Any]:
     return select(sessions).where(sessions.c.id == session_id)
+
+
+def _live(session_id: str, epoch: int) -> Update:
+    """A change of a session that is not over and is in that epoch."""
+    return update(sessions).where(
+        sessions.c.id == session_id, sessions.c.epoch == epoch, sessions.c.ending.is_(None)
+    )
+
+
+def _checkpoint(row: Row[Any]) -> Checkpoint | None:
+    try:
+        return None if row.checkpoint is None else Checkpoint.model_validate_json(row.checkpoint)
+    except ValidationError:  # of another version: the turns are there all the same
+        return None
 
 
 def _recent(language: Language, before: float | None, limit: int) -> Select[Any]:

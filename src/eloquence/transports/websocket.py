@@ -12,7 +12,7 @@ from livekit import rtc
 from livekit.agents.voice import io
 
 from eloquence import protocol
-from eloquence.conversation.transport import Playback
+from eloquence.conversation.transport import Playback, Presence
 from eloquence.conversation.utterance import UTTERANCE, Utterance
 from eloquence.errors import ConnectionLostError, RemoteProtocolError
 from eloquence.protocol import (
@@ -381,6 +381,7 @@ class WebSocketTransport:
         self._loudspeaker = Loudspeaker(self._outbox)
         self.audio_input: io.AudioInput = self._microphone
         self.audio_output: io.AudioOutput = self._loudspeaker
+        self.on_presence: Presence | None = None
         self._sending: asyncio.Task[None] | None = None
 
     @property
