@@ -2,7 +2,8 @@
 /**
  * The messages between the page and the server: one source for validation, types and docs.
  *
- * Text frames carry one JSON message each, told apart by `type`. Binary frames carry sound:
+ * Over the WebSocket, text frames carry one JSON message each, told apart by `type`. Binary frames
+ * carry sound:
  *
  * - client to server: PCM16 little-endian, mono, `INPUT_RATE`, `INPUT_FRAME` samples (20 ms);
  * - server to client: a little-endian u32 segment number, then PCM16 mono at `OUTPUT_RATE`.
@@ -10,6 +11,11 @@
  * A *segment* is one stretch of the character's speech. The client plays segments in order and says
  * what it really played: positions are seconds of sound that left the loudspeaker. The first message
  * is the client's `hello`; the server answers `ready`, or `error` and closes.
+ *
+ * In a LiveKit room the sound travels in tracks, and the same messages in reliable data packets of
+ * topic `TOPIC` (one longer than `MAX_PACKET` bytes as a text stream of that topic). The hello was the
+ * body of the request that made the session; the client sends `joined` instead, every second until
+ * `ready` comes, and again whenever it, or the coach, was away. It reports no playback.
  */
 
 export type State = "listening" | "thinking" | "speaking" | "paused";
@@ -50,6 +56,11 @@ export interface Help {
 /** Stops the character at once (the Esc key). */
 export interface Interrupt {
   type: "interrupt";
+}
+
+/** In a room: the learner is there, for the first time or again. Answered by `ready`. */
+export interface Joined {
+  type: "joined";
 }
 
 /** Suspends the conversation: nothing is heard or said until `resume`. */
@@ -266,6 +277,7 @@ export interface TurnStored {
 
 export type ClientMessage =
   | Hello
+  | Joined
   | PlaybackStarted
   | PlaybackProgress
   | PlaybackEnded

@@ -30,6 +30,7 @@
         LocalProtocolError            we broke the wire protocol
         RemoteProtocolError           the client broke the wire protocol
         ConnectionLostError
+        RoomError                     the LiveKit server cannot be reached, or refuses
       StorageError                    the store could not be read or written
         LeaseLostError                another process holds the session now
 
@@ -215,6 +216,14 @@ class RemoteProtocolError(TransportError):
 
 class ConnectionLostError(TransportError):
     code = "connection_lost"
+
+    @property
+    def retryable(self) -> bool:
+        return True
+
+
+class RoomError(TransportError):
+    code = "room"
 
     @property
     def retryable(self) -> bool:

@@ -1,6 +1,7 @@
 """The messages between the page and the server: one source for validation, types and docs.
 
-Text frames carry one JSON message each, told apart by `type`. Binary frames carry sound:
+Over the WebSocket, text frames carry one JSON message each, told apart by `type`. Binary frames
+carry sound:
 
 - client to server: PCM16 little-endian, mono, `INPUT_RATE`, `INPUT_FRAME` samples (20 ms);
 - server to client: a little-endian u32 segment number, then PCM16 mono at `OUTPUT_RATE`.
@@ -8,6 +9,11 @@ Text frames carry one JSON message each, told apart by `type`. Binary frames car
 A *segment* is one stretch of the character's speech. The client plays segments in order and says
 what it really played: positions are seconds of sound that left the loudspeaker. The first message
 is the client's `hello`; the server answers `ready`, or `error` and closes.
+
+In a LiveKit room the sound travels in tracks, and the same messages in reliable data packets of
+topic `TOPIC` (one longer than `MAX_PACKET` bytes as a text stream of that topic). The hello was the
+body of the request that made the session; the client sends `joined` instead, every second until
+`ready` comes, and again whenever it, or the coach, was away. It reports no playback.
 """
 
 from typing import Annotated, Literal
@@ -22,6 +28,8 @@ INPUT_FRAME = 320
 OUTPUT_RATE = 24_000
 SEGMENT_HEADER = 4
 MAX_FRAME_BYTES = 65_536
+TOPIC = "eloquence"
+MAX_PACKET = 14_000
 
 State = Literal["listening", "thinking", "speaking", "paused"]
 Phase = Literal["warm_up", "exercise"]
@@ -65,6 +73,12 @@ class Hello(Message):
     """The drill to do instead of the exercise; needs `of`."""
     retry: int | None = Field(None, ge=0)
     """The index of the learner's turn of `of` to try again, instead of the exercise."""
+
+
+class Joined(Message):
+    """In a room: the learner is there, for the first time or again. Answered by `ready`."""
+
+    type: Literal["joined"] = "joined"
 
 
 class PlaybackStarted(Message):
@@ -168,6 +182,7 @@ class End(Message):
 
 ClientMessage = (
     Hello
+    | Joined
     | PlaybackStarted
     | PlaybackProgress
     | PlaybackEnded

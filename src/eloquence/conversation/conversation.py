@@ -388,6 +388,11 @@ class Conversation:
                         force=True
                     )  # the answer prepared meanwhile expects more to come
                 engine.commit_user_turn(transcript_timeout=2.0, stt_flush_duration=0.6)
+            case protocol.Joined():
+                self._transport.send(self._ready(resumed=bool(self._recent)))
+                self._show_again()
+                if paused:
+                    self._transport.send(protocol.StateChanged(state="paused"))
             case protocol.Hello():
                 raise RemoteProtocolError("A second hello came in one conversation.")
             case _:
