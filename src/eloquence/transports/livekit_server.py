@@ -78,7 +78,7 @@ class LiveKitServer:
         trace: TracebackType | None,
     ) -> None:
         if self._api is not None:
-            await self._api.aclose()  # type: ignore[no-untyped-call]
+            await self._api.aclose()
             self._api = None
 
     def token(
