@@ -1,0 +1,1 @@
+"""The LiveKit worker: one process per conversation, and what watches over them."""
