@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from eloquence.bootstrap.practice import practice
 from eloquence.bootstrap.reports import Reports
-from eloquence.bootstrap.stages import BY_EAR, choices, conducted, status
+from eloquence.bootstrap.stages import BY_EAR, serving, status
 from eloquence.coaching.exercise import Exercise
 from eloquence.coaching.levels import turn_score
 from eloquence.coaching.profiles import norms_for
@@ -28,17 +28,18 @@ from eloquence.errors import (
     CapacityError,
     ConnectionLostError,
     ContentError,
-    DependencyNotFoundError,
     EloquenceError,
 )
 from eloquence.protocol import INPUT_RATE, Ended, Failure, Hello
-from eloquence.registry import Stage
+from eloquence.registry import Choice, Stage
 from eloquence.storage import content
+from eloquence.storage.leases import Held, Lease
 from eloquence.storage.recordings import Recorder
 from eloquence.storage.sessions import SqlSessionStore, open_store
 
 if TYPE_CHECKING:
-    from eloquence.conversation.stages import Resources
+    from eloquence.conversation.plan import Plan
+    from eloquence.conversation.stages import Resources, StageContext
     from eloquence.conversation.transport import Transport
     from eloquence.transports.websocket import Socket
 
@@ -128,102 +129,104 @@ class Eloquence:
         that was named cannot serve), AgentCreationError, StorageError.
         """
         from eloquence.conversation.conversation import Conversation
-        from eloquence.conversation.plan import Plan, Stages
-        from eloquence.conversation.stages import StageContext
 
         with self.admitted():
-            asked = await practice(hello, self.library, self.store)
-            exercise, scenario, language = asked.exercise, asked.scenario, asked.language
-            character = self.library.character(exercise.character, language)
-            chosen = choices(self.settings, language)
-            if asked.purpose != "exercise":
-                chosen["llm"] = conducted(chosen["llm"], language)
-            for stage, choice in chosen.items():
-                if not choice.readiness.ready:
-                    raise DependencyNotFoundError(
-                        f"Stage {stage} ({choice.provider.name}): {choice.readiness.detail}",
-                        mend=choice.readiness.mend,
-                    )
-            context = StageContext(
-                language=language,
+            async with self._planned(hello) as plan:
+                end = await Conversation(plan, transport, self.store).run()
+            self.reports.ended(plan.session.id)
+            return plan.session.id, end
+
+    async def hold(self, lease: Lease, transport: "Transport") -> SessionEnd:
+        """Holds a session that was asked for elsewhere, from its beginning or from where its
+        earlier holder left it. Raises as `converse` does; the session stays live then."""
+        from eloquence.conversation.conversation import Conversation
+
+        hello = Hello.model_validate_json(lease.held.request)
+        async with self._planned(hello, lease.held) as plan:
+            return await Conversation(plan, transport, lease).run()
+
+    @asynccontextmanager
+    async def _planned(self, hello: Hello, held: Held | None = None) -> "AsyncIterator[Plan]":
+        """The plan of a conversation, with its recording open."""
+        from eloquence.conversation.plan import Plan, Resumed, Stages
+        from eloquence.conversation.stages import StageContext
+
+        asked = await practice(hello, self.library, self.store)
+        exercise, scenario, language = asked.exercise, asked.scenario, asked.language
+        character = self.library.character(exercise.character, language)
+        chosen = serving(self.settings, asked.purpose, language)
+        goes_on = held is not None and bool(held.stored.turns)
+        context = StageContext(
+            language=language,
+            exercise=exercise,
+            scenario=scenario,
+            character=character,
+            resources=self.resources,
+            seed=held.stored.session.seed if held and goes_on else secrets.randbits(32),
+            exam=hello.exam,
+        )
+        made = await _made(chosen, context)
+        session = Session(
+            id=secrets.token_hex(8) if held is None else held.stored.session.id,
+            exercise=exercise.id,
+            scenario=scenario.id,
+            character=character.id,
+            language=language,
+            started_at=time.time(),
+            stages={stage: choice.provider.name for stage, choice in chosen.items()},
+            hosts={
+                stage: choice.readiness.leaves_machine
+                for stage, choice in chosen.items()
+                if choice.readiness.leaves_machine
+            },
+            keep_audio=hello.keep_audio,
+            title=exercise.title,
+            profile=hello.profile,
+            purpose=asked.purpose,
+            of=hello.of if asked.purpose != "exercise" else "",
+            drill=hello.drill,
+            retried=hello.retry,
+            goal=hello.goal,
+            exam=hello.exam,
+            seed=context.seed,
+        )
+        resumed = None
+        if held is not None and goes_on:
+            session = held.stored.session
+            resumed = Resumed(held.stored.turns, held.checkpoint)
+        async with AsyncExitStack() as stack:
+            recorder = None
+            if hello.keep_audio:
+                recorder = await stack.enter_async_context(
+                    Recorder(self.settings.recordings, session)
+                )
+            yield Plan(
+                session=session,
                 exercise=exercise,
                 scenario=scenario,
                 character=character,
-                resources=self.resources,
-                seed=secrets.randbits(32),
-                exam=hello.exam,
+                lines=self.library.lines(language),
+                stages=Stages(**made),
+                statuses={stage: status(choice) for stage, choice in chosen.items()},
+                last_turn=context.last_turn,
+                by_ear=chosen["stt"].provider.name == BY_EAR,
+                duration=asked.duration,
+                idle=60 * self.settings.idle_minutes,
+                patience=None if asked.purpose == "drill" else hello.patience,
+                push_to_talk=hello.push_to_talk,
+                frugal=any(choice.readiness.leaves_machine for choice in chosen.values()),
+                measure=self._measure,
+                grade=partial(self._grade, session, exercise),
+                warm_up=hello.warm_up,
+                hints=hello.hints,
+                task=asked.task,
+                forbidden=asked.forbidden,
+                seed=context.seed,
+                recording=recorder,
+                resumed=resumed,
+                away=60 * self.settings.away_minutes,
+                stopping=lambda: self.stopping,
             )
-            made: dict[Stage, Any] = {}
-            try:
-                for stage, choice in chosen.items():
-                    made[stage] = choice.provider.create(choice.options, context)
-            except EloquenceError:
-                await _closed(made)
-                raise
-            except Exception as error:
-                await _closed(made)
-                log.exception("a stage could not be made")
-                raise AgentCreationError(
-                    f"The coach could not be prepared ({type(error).__name__}).",
-                    mend="`eloquence doctor` says which stage is at fault.",
-                ) from error
-            session = Session(
-                id=secrets.token_hex(8),
-                exercise=exercise.id,
-                scenario=scenario.id,
-                character=character.id,
-                language=language,
-                started_at=time.time(),
-                stages={stage: choice.provider.name for stage, choice in chosen.items()},
-                hosts={
-                    stage: choice.readiness.leaves_machine
-                    for stage, choice in chosen.items()
-                    if choice.readiness.leaves_machine
-                },
-                keep_audio=hello.keep_audio,
-                title=exercise.title,
-                profile=hello.profile,
-                purpose=asked.purpose,
-                of=hello.of if asked.purpose != "exercise" else "",
-                drill=hello.drill,
-                retried=hello.retry,
-                goal=hello.goal,
-                exam=hello.exam,
-            )
-            async with AsyncExitStack() as stack:
-                recorder = None
-                if hello.keep_audio:
-                    recorder = await stack.enter_async_context(
-                        Recorder(self.settings.recordings, session)
-                    )
-                plan = Plan(
-                    session=session,
-                    exercise=exercise,
-                    scenario=scenario,
-                    character=character,
-                    lines=self.library.lines(language),
-                    stages=Stages(**made),
-                    statuses={stage: status(choice) for stage, choice in chosen.items()},
-                    last_turn=context.last_turn,
-                    by_ear=chosen["stt"].provider.name == BY_EAR,
-                    duration=asked.duration,
-                    idle=60 * self.settings.idle_minutes,
-                    patience=None if asked.purpose == "drill" else hello.patience,
-                    push_to_talk=hello.push_to_talk,
-                    frugal=any(choice.readiness.leaves_machine for choice in chosen.values()),
-                    measure=self._measure,
-                    grade=partial(self._grade, session, exercise),
-                    warm_up=hello.warm_up,
-                    hints=hello.hints,
-                    task=asked.task,
-                    forbidden=asked.forbidden,
-                    seed=context.seed,
-                    recording=recorder,
-                    stopping=lambda: self.stopping,
-                )
-                end = await Conversation(plan, transport, self.store).run()
-            self.reports.ended(session.id)
-            return session.id, end
 
     async def warm(self) -> None:
         """Loads the engine, its models and the tables of its languages, once; whoever comes
@@ -252,6 +255,25 @@ class Eloquence:
         norms = norms_for(self.library.norms(session.language), exercise, session.profile)
         lexicon = self.library.lexicon(session.language)
         return turn_score(turn, norms, lexicon, exercise.register_, session.goal, session.profile)
+
+
+async def _made(chosen: Mapping[Stage, Choice], context: "StageContext") -> dict[Stage, Any]:
+    """The stages of one conversation. Raises ConfigurationError, AgentCreationError."""
+    made: dict[Stage, Any] = {}
+    try:
+        for stage, choice in chosen.items():
+            made[stage] = choice.provider.create(choice.options, context)
+    except EloquenceError:
+        await _closed(made)
+        raise
+    except Exception as error:
+        await _closed(made)
+        log.exception("a stage could not be made")
+        raise AgentCreationError(
+            f"The coach could not be prepared ({type(error).__name__}).",
+            mend="`eloquence doctor` says which stage is at fault.",
+        ) from error
+    return made
 
 
 async def _closed(stages: Mapping[Stage, Any]) -> None:

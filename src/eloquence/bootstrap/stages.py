@@ -5,7 +5,9 @@ from dataclasses import replace
 
 from eloquence import registry
 from eloquence.coaching.character import Language
+from eloquence.coaching.session import Purpose
 from eloquence.config import Settings, surroundings
+from eloquence.errors import DependencyNotFoundError
 from eloquence.protocol import StageStatus
 from eloquence.registry import STAGES, Choice, Stage
 
@@ -41,6 +43,21 @@ def choices(settings: Settings, language: Language) -> dict[Stage, Choice]:
     chosen = {stage: choose(settings, stage, language) for stage in STAGES}
     if chosen["stt"].provider.name == BY_EAR:
         chosen["llm"] = conductor(chosen["llm"], language)
+    return chosen
+
+
+def serving(settings: Settings, purpose: Purpose, language: Language) -> dict[Stage, Choice]:
+    """Who serves each stage of a conversation that is to begin. Raises DependencyNotFoundError when
+    a stage is not ready."""
+    chosen = choices(settings, language)
+    if purpose != "exercise":
+        chosen["llm"] = conducted(chosen["llm"], language)
+    for stage, choice in chosen.items():
+        if not choice.readiness.ready:
+            raise DependencyNotFoundError(
+                f"Stage {stage} ({choice.provider.name}): {choice.readiness.detail}",
+                mend=choice.readiness.mend,
+            )
     return chosen
 
 

@@ -119,6 +119,12 @@ class LiveKitServer:
         with _failures():
             await self._open.agent_dispatch.create_dispatch(asked)
 
+    async def dispatch_again(self, room: str, session_id: str, epoch: int) -> None:
+        """Asks for a holder of that epoch, and puts the one before it out of the room."""
+        await self.create(room)  # it is gone when the server was restarted
+        await self.dispatch(room, Assignment(session_id, epoch))
+        await self.remove(room, coach(epoch - 1))
+
     async def remove(self, room: str, identity: str) -> None:
         """Puts somebody out of the room; harmless when they are not there."""
         with _failures(harmless="not_found"):

@@ -1,0 +1,148 @@
+"""Watches over the sessions that are held in rooms: when a holder dies or hangs, another goes on.
+
+Any number of watchers may run, on any machines: whoever is first to take the next epoch dispatches
+it (`eloquence.storage.leases`). A watcher judges by its own clock alone, and only by beats that it
+could have seen: while the store does not answer it, nobody is taken for dead.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from eloquence.coaching.session import SessionEnd
+from eloquence.errors import LeaseLostError, RoomError, SessionNotFoundError, StorageError
+from eloquence.storage.leases import Pulse
+
+log = logging.getLogger("eloquence.watch")
+
+EVERY = 0.25
+"""Seconds between two looks at the store."""
+STALE = 2.0
+"""Seconds without a new beat after which a holder is gone: four beats."""
+STARTING = 10.0
+"""Seconds within which a holder that was asked for must have begun to beat."""
+GIVEN_UP = 900.0
+"""Seconds without any holder after which a session is ended."""
+_LOOP = 10
+_LOOP_SECONDS = 120.0
+"""So many holders lost in so many seconds: what it dies of is in the session itself."""
+
+
+class Store(Protocol):
+    """What a watcher needs of the store."""
+
+    async def pulses(self) -> Sequence[Pulse]: ...
+    async def take_over(self, session_id: str, epoch: int) -> int | None: ...
+    async def end(self, session_id: str, end: SessionEnd, *, epoch: int | None = None) -> None: ...
+
+
+class Dispatcher(Protocol):
+    """What it needs of the LiveKit server. Raises RoomError."""
+
+    async def dispatch_again(self, room: str, session_id: str, epoch: int) -> None:
+        """Asks for a holder of that epoch, and puts the one before it out of the room."""
+        ...
+
+
+@dataclass(slots=True)
+class _Seen:
+    """The latest change of a session's pulse, on the watcher's clock."""
+
+    epoch: int
+    beat: int
+    at: float
+    held_at: float
+    """When it last had a holder."""
+    lost: deque[float] = field(default_factory=lambda: deque(maxlen=_LOOP))
+    """When its latest holders were lost."""
+
+
+class Watch:
+    """One watcher. `run` never returns; `recover` is for whoever knows that a holder is gone."""
+
+    def __init__(
+        self, store: Store, rooms: Dispatcher, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._store = store
+        self._rooms = rooms
+        self._clock = clock
+        self._seen: dict[str, _Seen] = {}
+        self.recovered = 0
+        """How many sessions this watcher has taken over."""
+
+    async def run(self) -> None:
+        looked = self._clock()
+        while True:
+            try:
+                pulses = await self._store.pulses()
+            except StorageError as error:
+                if self._seen:
+                    log.warning("the store cannot be watched: %s", error.message)
+                self._seen.clear()  # what did not beat meanwhile may not have been able to
+            else:
+                now = self._clock()
+                if now - looked > STALE:
+                    self._seen.clear()  # this process itself stood still
+                looked = now
+                await self._look(pulses, now)
+            await asyncio.sleep(EVERY)
+
+    async def _look(self, pulses: Sequence[Pulse], now: float) -> None:
+        live = {pulse.session_id for pulse in pulses}
+        for gone in self._seen.keys() - live:
+            del self._seen[gone]
+        due = [pulse for pulse in pulses if self._is_due(pulse, now)]
+        await asyncio.gather(*(self._take(pulse, now) for pulse in due))
+
+    def _is_due(self, pulse: Pulse, now: float) -> bool:
+        seen = self._seen.get(pulse.session_id)
+        if seen is None:
+            self._seen[pulse.session_id] = _Seen(pulse.epoch, pulse.beat, now, now)
+            return False
+        if (seen.epoch, seen.beat) != (pulse.epoch, pulse.beat):
+            seen.epoch, seen.beat, seen.at = pulse.epoch, pulse.beat, now
+            if pulse.beat:
+                seen.held_at = now
+            return False
+        return now - seen.at >= (STALE if pulse.beat else STARTING)
+
+    async def _take(self, pulse: Pulse, now: float) -> None:
+        seen = self._seen[pulse.session_id]
+        seen.at = now
+        if pulse.beat:
+            seen.lost.append(now)
+        looping = len(seen.lost) == _LOOP and now - seen.lost[0] < _LOOP_SECONDS
+        if looping or now - seen.held_at >= GIVEN_UP:
+            await self._give_up(pulse, "engine" if looping else "process_died")
+        else:
+            await self.recover(pulse.session_id, pulse.epoch, pulse.room)
+
+    async def recover(self, session_id: str, epoch: int, room: str) -> None:
+        """Finds another holder for a session whose holder of that epoch is gone. Harmless when
+        somebody else does so at the same time."""
+        try:
+            following = await self._store.take_over(session_id, epoch)
+            if following is None:
+                return
+            self.recovered += 1
+            log.warning("session %s lost its holder: epoch %d begins", session_id, following)
+            await self._rooms.dispatch_again(room, session_id, following)
+        except (StorageError, RoomError) as error:
+            # Without a beat it is due again soon.
+            log.error("session %s could not be taken over: %s", session_id, error.message)
+
+    async def _give_up(self, pulse: Pulse, reason: str) -> None:
+        try:
+            following = await self._store.take_over(pulse.session_id, pulse.epoch)
+            if following is not None:
+                log.error("session %s is given up: %s", pulse.session_id, reason)
+                end = SessionEnd(status="failed", reason=reason, duration=0.0)
+                await self._store.end(pulse.session_id, end, epoch=following)
+        except (LeaseLostError, SessionNotFoundError):
+            return
+        except StorageError as error:
+            log.error("session %s could not be ended: %s", pulse.session_id, error.message)
