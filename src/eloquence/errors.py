@@ -20,6 +20,7 @@
       AccessError
         AuthenticationError           nobody is signed in, or the key or token is not valid
         PermissionDeniedError         the account's role does not allow this
+        AccountNotFoundError          no account, or no key, of that id
         TooManyError                  too many requests or sessions: try again later
       ProviderError                   a stage failed: which one (class) and why (cause)
         SpeechToTextError
@@ -150,6 +151,10 @@ class AuthenticationError(AccessError):
 
 class PermissionDeniedError(AccessError):
     code = "permission_denied"
+
+
+class AccountNotFoundError(AccessError):
+    code = "account_not_found"
 
 
 class TooManyError(AccessError):

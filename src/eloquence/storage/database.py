@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import (
     URL,
+    Boolean,
     Column,
     Connection,
     Engine,
@@ -24,6 +25,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
     create_engine,
     event,
     inspect,
@@ -78,6 +80,50 @@ turns = Table(
     Column("body", Text, nullable=False),  # Turn as JSON, without its sound
     Column("sound", LargeBinary),  # Sound as JSON, deflated: it is most of a turn's size
     Column("checkpoint", Text),  # Checkpoint as JSON: where the conversation stood after it
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("issuer", Text),  # whom an OpenID Connect provider calls what; null for others
+    Column("subject", Text),
+    Column("disabled", Boolean, nullable=False),
+    UniqueConstraint("issuer", "subject"),
+)
+
+
+def _account() -> "Column[str]":
+    return Column(
+        "account_id",
+        String(64),
+        ForeignKey("accounts.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    )
+
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String(16), primary_key=True),  # how the key begins
+    _account(),
+    Column("hash", String(64), nullable=False),  # SHA-256 of the key
+    Column("created_at", Float, nullable=False),
+    Column("used_at", Float),
+    Column("revoked_at", Float),
+)
+
+sign_ins = Table(
+    "sign_ins",
+    metadata,
+    Column("hash", String(64), primary_key=True),  # SHA-256 of the browser's token
+    _account(),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False, index=True),
 )
 
 _SYNCHRONOUS = {"aiosqlite": "sqlite", "asyncpg": "postgresql+psycopg"}

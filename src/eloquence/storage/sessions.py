@@ -15,7 +15,7 @@ import asyncio
 import zlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,6 +30,7 @@ from eloquence.coaching.session import Annotations, Session, SessionEnd, StoredS
 from eloquence.delivery.sound import Sound
 from eloquence.errors import SessionNotFoundError, StorageError
 from eloquence.storage import recordings as kept_audio
+from eloquence.storage.accounts import Accounts
 from eloquence.storage.database import (
     check,
     connect,
@@ -101,10 +102,15 @@ class SqlSessionStore:
         self._recordings = recordings
         self._owners = owners
         self._thread = thread
+        self.accounts = Accounts(engine, self._off_loop)
 
-    async def open(self, session: Session) -> None:
-        """Keeps a new, live session. Raises StorageError when its id is taken."""
-        await self._off_loop(lambda: self._insert_session(session))
+    def of(self, learner: str) -> "LearnerStore":
+        """The sessions of that account alone."""
+        return LearnerStore(self, learner)
+
+    async def open(self, session: Session, *, learner: str = "") -> None:
+        """Keeps a new, live session of that account. Raises StorageError when its id is taken."""
+        await self._off_loop(lambda: self._insert_session(session, learner))
 
     async def append(
         self,
@@ -176,18 +182,30 @@ class SqlSessionStore:
         await self._off_loop(lambda: self._update(session_id, outcome=past))
 
     async def history(
-        self, language: Language, *, before: float | None = None, limit: int = 100
+        self,
+        language: Language,
+        *,
+        before: float | None = None,
+        limit: int = 100,
+        learner: str = "",
     ) -> History:
-        """What the last `limit` sessions of a language that began before that time left, oldest
-        first; of those only that were remembered."""
-        return await self._off_loop(lambda: self._select_history(language, before, limit))
+        """What the last `limit` sessions of a learner in a language that began before that time
+        left, oldest first; of those only that were remembered."""
+        recent = _recent(learner, language, before, limit)
+        return await self._off_loop(lambda: self._select_history(recent))
 
     async def unremembered(
-        self, language: Language, *, before: float | None = None, limit: int = 100
+        self,
+        language: Language,
+        *,
+        before: float | None = None,
+        limit: int = 100,
+        learner: str = "",
     ) -> Sequence[str]:
         """Which of the last `limit` sessions that `history` looks at ended and left nothing yet,
         oldest first."""
-        return await self._off_loop(lambda: self._select_unremembered(language, before, limit))
+        recent = _recent(learner, language, before, limit)
+        return await self._off_loop(lambda: self._select_unremembered(recent))
 
     async def version(self, session_id: str) -> tuple[object, ...]:
         """A value that differs whenever `get` would give something else; much cheaper."""
@@ -196,14 +214,29 @@ class SqlSessionStore:
     async def get(self, session_id: str) -> StoredSession:
         return await self._off_loop(lambda: self._select_session(session_id))
 
-    async def list(self, *, limit: int = 100, offset: int = 0) -> Sequence[StoredSession]:
-        """Newest first, without their turns and judgements."""
-        return await self._off_loop(lambda: self._select_sessions(limit, offset))
+    async def list(
+        self, *, limit: int = 100, offset: int = 0, learner: str = ""
+    ) -> Sequence[StoredSession]:
+        """Those of a learner, newest first, without their turns and judgements."""
+        return await self._off_loop(lambda: self._select_sessions(limit, offset, learner))
 
     async def delete(self, session_id: str) -> None:
         """The session, its turns and its recordings, for good: nothing of them is left in the
         database's files."""
         await self._off_loop(lambda: self._delete_session(session_id))
+
+    async def erase(self, account_id: str) -> int:
+        """Deletes an account with all its sessions and recordings, for good; returns how many
+        sessions. Raises AccountNotFoundError."""
+        await self.accounts.disable(account_id)  # nobody may begin another one meanwhile
+        erased = 0
+        while ids := await self._off_loop(lambda: self._ids_of(account_id)):
+            for session_id in ids:
+                with suppress(SessionNotFoundError):
+                    await self.delete(session_id)
+                    erased += 1
+        await self.accounts.remove(account_id)
+        return erased
 
     # What follows blocks, and runs on the store's thread.
 
@@ -386,17 +419,15 @@ class SqlSessionStore:
             if not connection.execute(change).rowcount:
                 raise _not_found(session_id)
 
-    def _select_history(self, language: Language, before: float | None, limit: int) -> History:
+    def _select_history(self, recent: Select[Any]) -> History:
         with failures(), self._engine.connect() as connection:
-            rows = connection.execute(_recent(language, before, limit)).all()
+            rows = connection.execute(recent).all()
         kept = (_past(row) for row in reversed(rows) if row.outcome is not None)
         return tuple(past for past in kept if past is not None)
 
-    def _select_unremembered(
-        self, language: Language, before: float | None, limit: int
-    ) -> Sequence[str]:
+    def _select_unremembered(self, recent: Select[Any]) -> Sequence[str]:
         with failures(), self._engine.connect() as connection:
-            rows = connection.execute(_recent(language, before, limit)).all()
+            rows = connection.execute(recent).all()
         return [row.id for row in reversed(rows) if row.outcome is None or _past(row) is None]
 
     def _select_version(self, session_id: str) -> tuple[object, ...]:
@@ -418,10 +449,17 @@ class SqlSessionStore:
             rows = connection.execute(said).all()
         return self._with_audio(_stored(found, tuple(_turn(row) for row in rows)))
 
-    def _select_sessions(self, limit: int, offset: int) -> Sequence[StoredSession]:
+    def _ids_of(self, learner: str) -> Sequence[str]:
+        with failures(), self._engine.connect() as connection:
+            return connection.scalars(
+                select(sessions.c.id).where(sessions.c.learner == learner)
+            ).all()
+
+    def _select_sessions(self, limit: int, offset: int, learner: str) -> Sequence[StoredSession]:
         # A judgement quotes the session at length: a hundred of them are not read for a list.
         short = [column for column in sessions.c if column.name not in {"judgement", "outcome"}]
-        newest = select(*short).order_by(sessions.c.started_at.desc(), sessions.c.id)
+        newest = select(*short).where(sessions.c.learner == learner)
+        newest = newest.order_by(sessions.c.started_at.desc(), sessions.c.id)
         with failures(), self._engine.connect() as connection:
             rows = connection.execute(newest.limit(limit).offset(offset)).all()
         return [self._with_audio(_stored(row)) for row in rows]
@@ -447,6 +485,47 @@ class SqlSessionStore:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
 
+class LearnerStore:
+    """The sessions of one account as a `SessionStore`: those that it opens are of that account, and
+    those of others are not there."""
+
+    def __init__(self, store: SqlSessionStore, learner: str) -> None:
+        self._store = store
+        self._learner = learner
+
+    async def open(self, session: Session) -> None:
+        await self._store.open(session, learner=self._learner)
+
+    async def append(
+        self, session_id: str, turn: Turn, checkpoint: Checkpoint | None = None
+    ) -> None:
+        await self._check(session_id)
+        await self._store.append(session_id, turn, checkpoint)
+
+    async def attach(self, session_id: str, index: int, sound: Sound) -> None:
+        await self._check(session_id)
+        await self._store.attach(session_id, index, sound)
+
+    async def end(self, session_id: str, end: SessionEnd) -> None:
+        await self._check(session_id)
+        await self._store.end(session_id, end)
+
+    async def get(self, session_id: str) -> StoredSession:
+        await self._check(session_id)
+        return await self._store.get(session_id)
+
+    async def list(self, *, limit: int = 100, offset: int = 0) -> Sequence[StoredSession]:
+        return await self._store.list(limit=limit, offset=offset, learner=self._learner)
+
+    async def delete(self, session_id: str) -> None:
+        await self._check(session_id)
+        await self._store.delete(session_id)
+
+    async def _check(self, session_id: str) -> None:
+        if await self._store.learner(session_id) != self._learner:
+            raise _not_found(session_id)
+
+
 def _session(session_id: str) -> Select[Any]:
     return select(sessions).where(sessions.c.id == session_id)
 
@@ -465,10 +544,12 @@ def _checkpoint(row: Row[Any]) -> Checkpoint | None:
         return None
 
 
-def _recent(language: Language, before: float | None, limit: int) -> Select[Any]:
-    """The ended sessions of a language, newest first."""
+def _recent(learner: str, language: Language, before: float | None, limit: int) -> Select[Any]:
+    """The ended sessions of a learner in a language, newest first."""
     ended = select(sessions.c.id, sessions.c.outcome).where(
-        sessions.c.language == language, sessions.c.ending.is_not(None)
+        sessions.c.learner == learner,
+        sessions.c.language == language,
+        sessions.c.ending.is_not(None),
     )
     if before is not None:
         ended = ended.where(sessions.c.started_at < before)
