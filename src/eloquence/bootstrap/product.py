@@ -20,7 +20,7 @@ from eloquence.bootstrap.stages import BY_EAR, serving, status
 from eloquence.coaching.exercise import Exercise
 from eloquence.coaching.levels import turn_score
 from eloquence.coaching.profiles import norms_for
-from eloquence.coaching.session import Session, SessionEnd, Turn
+from eloquence.coaching.session import Session, SessionEnd, SessionStore, Turn
 from eloquence.config import Settings
 from eloquence.delivery import sound
 from eloquence.errors import (
@@ -87,8 +87,9 @@ class Eloquence:
                 # A conversation leaves many cycles; collecting them here costs nobody a word.
                 gc.collect()
 
-    async def serve(self, socket: "Socket") -> None:
+    async def serve(self, socket: "Socket", learner: str = "") -> None:
         """Holds the conversation that a client asks for over its socket, and tells it the end.
+        `learner` is the account that it is of.
 
         Errors are told to the client, never raised.
         """
@@ -97,7 +98,8 @@ class Eloquence:
 
         async with WebSocketTransport(socket) as transport:
             try:
-                session_id, end = await self.converse(await transport.hello(), transport)
+                hello = await transport.hello()
+                session_id, end = await self.converse(hello, transport, learner)
             except ConnectionLostError:
                 return
             except EloquenceError as error:
@@ -121,8 +123,10 @@ class Eloquence:
             else:
                 transport.send(Ended(session=session_id, status=end.status, reason=end.reason))
 
-    async def converse(self, hello: Hello, transport: "Transport") -> tuple[str, SessionEnd]:
-        """Holds one conversation over the transport; returns its id and how it ended.
+    async def converse(
+        self, hello: Hello, transport: "Transport", learner: str = ""
+    ) -> tuple[str, SessionEnd]:
+        """Holds one conversation of an account over the transport; returns its id and how it ended.
 
         Raises CapacityError, ContentError (no such exercise or drill), SessionNotFoundError and
         SessionCreationError (nothing to practise in that session), ConfigurationError (a stage
@@ -131,8 +135,9 @@ class Eloquence:
         from eloquence.conversation.conversation import Conversation
 
         with self.admitted():
-            async with self._planned(hello) as plan:
-                end = await Conversation(plan, transport, self.store).run()
+            store = self.store.of(learner)
+            async with self._planned(hello, store) as plan:
+                end = await Conversation(plan, transport, store).run()
             self.reports.ended(plan.session.id)
             return plan.session.id, end
 
@@ -142,16 +147,18 @@ class Eloquence:
         from eloquence.conversation.conversation import Conversation
 
         hello = Hello.model_validate_json(lease.held.request)
-        async with self._planned(hello, lease.held) as plan:
+        async with self._planned(hello, self.store.of(lease.held.learner), lease.held) as plan:
             return await Conversation(plan, transport, lease).run()
 
     @asynccontextmanager
-    async def _planned(self, hello: Hello, held: Held | None = None) -> "AsyncIterator[Plan]":
+    async def _planned(
+        self, hello: Hello, store: SessionStore, held: Held | None = None
+    ) -> "AsyncIterator[Plan]":
         """The plan of a conversation, with its recording open."""
         from eloquence.conversation.plan import Plan, Resumed, Stages
         from eloquence.conversation.stages import StageContext
 
-        asked = await practice(hello, self.library, self.store)
+        asked = await practice(hello, self.library, store)
         exercise, scenario, language = asked.exercise, asked.scenario, asked.language
         character = self.library.character(exercise.character, language)
         chosen = serving(self.settings, asked.purpose, language)

@@ -159,12 +159,17 @@ class Reports:
         )
 
     async def progress(
-        self, language: Language, *, exercise: str = "", setting: Register | None = None
+        self,
+        language: Language,
+        *,
+        exercise: str = "",
+        setting: Register | None = None,
+        learner: str = "",
     ) -> Progress:
-        """The learner's takes in one language, of one exercise or of all; `setting` is by default
+        """A learner's takes in one language, of one exercise or of all; `setting` is by default
         that of the last one. Raises ContentError (no such exercise)."""
         async with self._making:
-            history = await self._history(language, limit=LONG_HISTORY)
+            history = await self._history(learner, language, limit=LONG_HISTORY)
         if exercise:
             one = await asyncio.to_thread(self._library.exercise, exercise, language)
             setting = one.register_
@@ -186,13 +191,15 @@ class Reports:
 
         return await asyncio.to_thread(known)
 
-    async def proposal(self, exercise: str, language: Language) -> Goal | None:
-        """What to work on in the next session of an exercise: what the last one proposed, or else
-        the last session of any exercise; in the learner's own words where they wrote some. Raises
-        ContentError (no such exercise)."""
+    async def proposal(
+        self, exercise: str, language: Language, *, learner: str = ""
+    ) -> Goal | None:
+        """What a learner may work on in the next session of an exercise: what the last one
+        proposed, or else the last session of any exercise; in the learner's own words where they
+        wrote some. Raises ContentError (no such exercise)."""
         await asyncio.to_thread(self._library.exercise, exercise, language)
         async with self._making:
-            history = await self._history(language)
+            history = await self._history(learner, language)
         takes = [one for one in history if one.purpose == "exercise"]
         last = next((one for one in reversed(takes) if one.exercise == exercise), None)
         last = last or (takes[-1] if takes else None)
@@ -280,15 +287,17 @@ class Reports:
     async def _remade(self, session_id: str) -> _Kept:
         """The report, made anew only when something that it depends on has changed."""
         version = await self._store.version(session_id)
+        learner = await self._store.learner(session_id)
         kept = self._kept.get(session_id)
         if kept is not None and kept.version == version:
-            before = await self._history(kept.report.language, before=kept.report.started_at)
+            began = kept.report.started_at
+            before = await self._history(learner, kept.report.language, before=began)
             if before == kept.history:
                 self._kept.move_to_end(session_id)
                 return kept
         stored = await self._store.get(session_id)
         session = stored.session
-        history = await self._history(session.language, before=session.started_at)
+        history = await self._history(learner, session.language, before=session.started_at)
         report = await self._made(stored, history)
         refusal = await asyncio.to_thread(self.refusal, stored)
         reason = self._library.phrases(session.language).reasons.get(refusal)
@@ -302,22 +311,30 @@ class Reports:
         return kept
 
     async def _history(
-        self, language: Language, *, before: float | None = None, limit: int = HISTORY
+        self,
+        learner: str,
+        language: Language,
+        *,
+        before: float | None = None,
+        limit: int = HISTORY,
     ) -> History:
         """What earlier sessions left. Those that left nothing yet are looked at, a few each time:
         oldest first, since the advice of each depends on those before it."""
-        missing = await self._store.unremembered(language, before=before, limit=limit)
+        missing = await self._store.unremembered(
+            language, before=before, limit=limit, learner=learner
+        )
         for session_id in [one for one in missing if one not in self._unreadable][:CAUGHT_UP]:
             try:
                 stored = await self._store.get(session_id)
                 started = stored.session.started_at
-                await self._made(
-                    stored, await self._store.history(language, before=started, limit=HISTORY)
+                earlier = await self._store.history(
+                    language, before=started, limit=HISTORY, learner=learner
                 )
+                await self._made(stored, earlier)
             except Exception as error:  # one odd session must not cost all later reports
                 log.warning("session %s leaves nothing to later ones: %s", session_id, _name(error))
                 self._unreadable.add(session_id)
-        return await self._store.history(language, before=before, limit=limit)
+        return await self._store.history(language, before=before, limit=limit, learner=learner)
 
     async def _made(self, stored: StoredSession, history: History) -> Report:
         """The report; what later sessions need of it is stored."""
