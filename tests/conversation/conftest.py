@@ -4,7 +4,8 @@ import asyncio
 import secrets
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,15 +18,15 @@ from numpy.typing import NDArray
 
 from eloquence import protocol
 from eloquence.bootstrap.practice import Practice
-from eloquence.coaching.session import Session, StoredSession
+from eloquence.coaching.session import Session, SessionStore, StoredSession
 from eloquence.conversation.conversation import Conversation
-from eloquence.conversation.plan import Grade, Measure, Plan, Recording, Stages
+from eloquence.conversation.plan import Grade, Measure, Plan, Recording, Resumed, Stages
 from eloquence.conversation.stages import LastTurn
 from eloquence.delivery import sound
 from eloquence.errors import ConnectionLostError
 from eloquence.protocol import Ended
 from eloquence.storage import content
-from eloquence.storage.sessions import open_store
+from eloquence.storage.sessions import SqlSessionStore, open_store
 from eloquence.testing.learner import Learner
 from eloquence.testing.stages import ScriptedLLM, ScriptedSTT, ScriptedTTS
 from eloquence.transports import memory
@@ -59,6 +60,10 @@ class Talk:
     """The learner's end of the line."""
     prepare: Callable[[], None] = lambda: None
     """Called inside the loop, for stages that need one to be made."""
+    epoch: int | None = None
+    """Holds it as a session in a room, in that epoch; from the second one on it goes on."""
+    session_id: str = field(default_factory=lambda: secrets.token_hex(8))
+    store: SqlSessionStore = field(init=False)
     learner: Learner = field(init=False)
     stored: StoredSession = field(init=False)
 
@@ -77,7 +82,7 @@ class Talk:
         asked = self.practice or Practice(exercise, scenario, self.hello.language)
         exercise, scenario = asked.exercise, asked.scenario
         session = Session(
-            id=secrets.token_hex(8),
+            id=self.session_id,
             exercise=exercise.id,
             scenario=scenario.id,
             character=exercise.character,
@@ -113,11 +118,26 @@ class Talk:
         server, client = memory.pair()
         database = f"sqlite:///{self.folder / 'test.db'}"
         async with open_store(database, self.folder / "recordings") as store:
+            self.store = store
+            if self.epoch == 1:
+                await store.create(session, learner="", room="room", request="")
 
             async def serve() -> None:
-                async with WebSocketTransport(server) as transport:
+                async with WebSocketTransport(server) as transport, AsyncExitStack() as stack:
                     await transport.hello()
-                    end = await Conversation(plan, transport, store).run()
+                    kept: SessionStore = store
+                    held_plan = plan
+                    if self.epoch is not None:
+                        claimed = await store.claim(session.id, self.epoch)
+                        kept = await stack.enter_async_context(claimed)
+                        held = claimed.held
+                        if held.stored.turns:
+                            held_plan = replace(
+                                plan,
+                                session=held.stored.session,
+                                resumed=Resumed(held.stored.turns, held.checkpoint),
+                            )
+                    end = await Conversation(held_plan, transport, kept).run()
                     transport.send(Ended(session=session.id, status=end.status, reason=end.reason))
 
             serving = asyncio.create_task(serve())

@@ -245,3 +245,43 @@ def test_a_disk_that_takes_no_more_stops_the_recording_and_not_the_conversation(
     assert "recording has stopped" in done.stdout
     assert "storage" in done.stdout
     assert "Traceback" not in done.stderr
+
+
+async def test_a_session_that_goes_on_in_another_process_keeps_the_sound_of_both(
+    tmp_path: Path,
+) -> None:
+    first = Recorder(tmp_path, session())
+    async with first:
+        talk(first, 0.0, 2.0, hertz=200)
+    async with Recorder(tmp_path, session()) as second:
+        talk(second, 3.0, 4.0, hertz=300)
+    assert sorted(path.name for path in (tmp_path / "s1").iterdir()) == ["learner.flac", "mix.flac"]
+    samples, rate = sound(recordings.path(tmp_path, "s1", "learner"))
+    assert strength(samples, rate, 200, 0.2, 1.8) > 0.1
+    assert level(samples, rate, 2.1, 2.9) == 0
+    assert strength(samples, rate, 300, 3.2, 3.8) > 0.1
+    mixed, mixed_rate = sound(recordings.path(tmp_path, "s1", "mix"))
+    assert strength(mixed, mixed_rate, 200, 0.2, 1.8) > 0.1
+    assert strength(mixed, mixed_rate, 300, 3.2, 3.8) > 0.1
+
+
+async def test_parts_that_nobody_joined_are_joined_when_they_are_asked_for(tmp_path: Path) -> None:
+    async with Recorder(tmp_path, session()) as first:
+        talk(first, 0.0, 1.0, hertz=200)
+    place = tmp_path / "s1"
+    kept = {name: (place / name).read_bytes() for name in ("learner.flac", "mix.flac")}
+    async with Recorder(tmp_path, session()) as second:
+        talk(second, 2.0, 3.0, hertz=300)
+    joined, rate = sound(place / "learner.flac")
+    # As holders that were killed leave it: the second part is silent where the first one sounds.
+    later = joined.copy()
+    later[: round(1.5 * rate)] = 0
+    soundfile.write(place / "learner-2.flac", later, rate, format="FLAC", subtype="PCM_16")
+    for name, body in kept.items():
+        (place / name).write_bytes(body)
+    unjoined, _ = sound(recordings.path(tmp_path, "s1", "learner"))
+    assert unjoined.size < joined.size  # it may still be written
+    os.utime(place / "learner-2.flac", (0, 0))
+    samples, _ = sound(recordings.path(tmp_path, "s1", "learner"))
+    assert strength(samples, rate, 200, 0.2, 0.8) > 0.1
+    assert strength(samples, rate, 300, 2.2, 2.8) > 0.1

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -64,18 +64,15 @@ class _Seen:
 class Watch:
     """One watcher. `run` never returns; `recover` is for whoever knows that a holder is gone."""
 
-    def __init__(
-        self, store: Store, rooms: Dispatcher, *, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, store: Store, rooms: Dispatcher) -> None:
         self._store = store
         self._rooms = rooms
-        self._clock = clock
         self._seen: dict[str, _Seen] = {}
         self.recovered = 0
         """How many sessions this watcher has taken over."""
 
     async def run(self) -> None:
-        looked = self._clock()
+        looked = time.monotonic()
         while True:
             try:
                 pulses = await self._store.pulses()
@@ -84,7 +81,7 @@ class Watch:
                     log.warning("the store cannot be watched: %s", error.message)
                 self._seen.clear()  # what did not beat meanwhile may not have been able to
             else:
-                now = self._clock()
+                now = time.monotonic()
                 if now - looked > STALE:
                     self._seen.clear()  # this process itself stood still
                 looked = now

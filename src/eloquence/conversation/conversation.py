@@ -641,8 +641,7 @@ class Conversation:
         if last is None or last.speaker == "character" or last.interrupted:
             self._engine.say(f"{line} {self._guidance.question}")
             return
-        facts = self._plan.last_turn
-        facts.text, facts.seconds = last.text, last.end - last.start
+        self._listening.recall(last.text, last.end - last.start)
         self._engine.say(line)
         self._engine.generate_reply()
 

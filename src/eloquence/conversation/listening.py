@@ -56,6 +56,12 @@ class Listening:
         self._stale = True
         return self.facts.text, tuple(self.words), list(self.voice)
 
+    def recall(self, text: str, seconds: float) -> None:
+        """Takes the facts of a turn that was stored already, and is owed an answer."""
+        self._open()
+        self.facts.text, self.facts.seconds = text, seconds
+        self._stale = True
+
     @property
     def speaking(self) -> bool:
         """Whether the learner's voice is heard right now."""

@@ -51,8 +51,8 @@ async def recogniser(create: Callable[[], stt.STT[Any]]) -> AsyncIterator[Recogn
                 ) from error
             except APIError as error:
                 raise SpeechToTextError(
-                    f"The recogniser {stage.provider} failed ({_cause(error)}).",
-                    cause=_cause(error),
+                    f"The recogniser {stage.provider} failed ({cause(error)}).",
+                    cause=cause(error),
                     mend="See: eloquence doctor.",
                 ) from error
             return _transcript(found)
@@ -112,7 +112,8 @@ def _words(data: stt.SpeechData) -> list[Word]:
     ]
 
 
-def _cause(error: APIError) -> Cause:
+def cause(error: APIError) -> Cause:
+    """Why a stage failed, from what its client raised."""
     if isinstance(error, APITimeoutError):
         return "timeout"
     if isinstance(error, APIStatusError):

@@ -3,17 +3,21 @@
 `learner.flac` is the microphone at 16 kHz, `mix.flac` both voices at 24 kHz; second 0 of each is
 the start of the session. FLAC loses nothing and plays in every browser. A process that dies leaves
 files that play: the learner's up to about its last second, the mix up to its last
-`LATE` seconds.
+`LATE` seconds. The process that goes on with its session writes further parts (`learner-2.flac`),
+silent up to where they begin, which are joined when it ends.
 """
 
 import asyncio
+import itertools
 import logging
 import os
 import queue
 import re
 import shutil
 import threading
+import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -35,6 +39,8 @@ JITTER = 0.1
 WAITING = 1024
 """Pieces of sound that may wait for a slow disk before recording stops."""
 LONGEST = 4 * 3600.0
+SETTLED = 60.0
+"""Seconds without a change after which a part that nobody joined has no writer any more."""
 
 Samples = npt.NDArray[np.int16]
 
@@ -61,6 +67,9 @@ def path(recordings: Path, session_id: str, name: str) -> Path:
     """The file of one recording. Raises SessionNotFoundError when it was not kept."""
     if name not in kept(recordings, session_id):
         raise SessionNotFoundError(f"Session {session_id} has no recording {name!r}.")
+    parts = _parts(folder(recordings, session_id), name)
+    if len(parts) > 1 and time.time() - parts[-1].stat().st_mtime > SETTLED:
+        _join(parts)
     return folder(recordings, session_id) / FILES[name]
 
 
@@ -75,6 +84,38 @@ def delete(recordings: Path, session_id: str) -> None:
             f"The recordings of session {session_id} cannot be deleted: {error.strerror}.",
             mend="Check that you may write to the folder of recordings.",
         ) from error
+
+
+def _part(place: Path, name: str, number: int) -> Path:
+    first = place / FILES[name]
+    return first if number == 1 else first.with_stem(f"{first.stem}-{number}")
+
+
+def _parts(place: Path, name: str) -> list[Path]:
+    """What the holders of a session have each written, in their order."""
+    numbers = itertools.count(1)
+    return list(itertools.takewhile(Path.exists, (_part(place, name, n) for n in numbers)))
+
+
+def _join(parts: list[Path]) -> None:
+    """Puts the parts of one recording into its first file: they are silent where another sounds."""
+    whole = parts[0].with_suffix(".joining")
+    rate = soundfile.info(str(parts[0])).samplerate
+    with ExitStack() as stack:
+        readers = [stack.enter_context(soundfile.SoundFile(str(part))) for part in parts]
+        writer = stack.enter_context(
+            soundfile.SoundFile(str(whole), "w", rate, 1, format="FLAC", subtype="PCM_16")
+        )
+        for _ in range(0, max(reader.frames for reader in readers), rate):
+            blocks = [reader.read(rate, dtype="int16") for reader in readers]
+            both = np.zeros(max(block.size for block in blocks), np.int32)
+            for block in blocks:
+                both[: block.size] += block
+            writer.write(np.clip(both, -32_768, 32_767).astype(np.int16))
+    whole.chmod(0o600)
+    whole.replace(parts[0])
+    for part in parts[1:]:
+        part.unlink()
 
 
 def _length(place: Path) -> int:
@@ -180,8 +221,10 @@ class _Tape:
         self._character = _Track(CHARACTER_RATE)
         self._heard = _Track(CHARACTER_RATE)  # the learner, at the rate of the mix
         self._resample = soxr.ResampleStream(LEARNER_RATE, CHARACTER_RATE, 1, dtype="int16")
-        self._learner_file = _Flac(place / FILES["learner"], LEARNER_RATE)
-        self._mix_file = _Flac(place / FILES["mix"], CHARACTER_RATE)
+        self._place = place
+        number = 1 + max(len(_parts(place, name)) for name in FILES)
+        self._learner_file = _Flac(_part(place, "learner", number), LEARNER_RATE)
+        self._mix_file = _Flac(_part(place, "mix", number), CHARACTER_RATE)
 
     def learner(self, position: float, pcm: bytes) -> None:
         self._learner.add(position, pcm)
@@ -198,6 +241,10 @@ class _Tape:
         finally:
             self._learner_file.close()
             self._mix_file.close()
+        for name in FILES:
+            parts = _parts(self._place, name)
+            if len(parts) > 1:
+                _join(parts)
 
     def _advance(self) -> None:
         # Without a microphone, the character's sound would otherwise wait for ever.
