@@ -3,7 +3,7 @@
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,12 +12,19 @@ from eloquence.bootstrap import BY_EAR, Eloquence, choices
 from eloquence.coaching.character import Language
 from eloquence.coaching.exercise import Exercise, Register
 from eloquence.coaching.session import StoredSession
+from eloquence.config import Settings
+from eloquence.server import access
+from eloquence.server.access import Known, Signed, own, require
 from eloquence.server.downloads import Downloads
 from eloquence.storage import recordings
-from eloquence.storage.content import Library
+from eloquence.storage.accounts import SIGNED_IN, Account
+from eloquence.storage.content import LANGUAGES, Library
 from eloquence.storage.export import Kind
 
-router = APIRouter(prefix="/api/v1")
+router = APIRouter(prefix="/api/v1", dependencies=[Depends(own)])
+"""What is for those who are signed in, and their own."""
+public = APIRouter(prefix="/api/v1")
+"""What anybody may ask."""
 
 MOST_SESSIONS = 1_000_000_000
 """How far the list of sessions can be paged."""
@@ -50,32 +57,50 @@ def _eloquence(request: Request) -> Eloquence:
     return eloquence
 
 
-@router.get("/status")
-async def status(request: Request) -> dict[str, Any]:
-    """Version, capacity, and which provider serves each stage in each language."""
+@public.get("/status")
+async def status(request: Request, response: Response, who: Known) -> dict[str, Any]:
+    """Version, how to sign in, and who is; for those who are: the capacity, and which provider
+    serves each stage in each language."""
     eloquence = _eloquence(request)
-    stages: dict[str, Any] = {}
-    for language in ("fr", "en"):
-        chosen = choices(eloquence.settings, language)
-        stages[language] = {
-            stage: {
-                "provider": choice.provider.name,
-                "ready": choice.readiness.ready,
-                "detail": choice.readiness.detail,
-                "mend": choice.readiness.mend,
-                "model": choice.readiness.model,
-                "leaves_machine": choice.readiness.leaves_machine,
-                "by_ear": stage == "stt" and choice.provider.name == BY_EAR,
-            }
-            for stage, choice in chosen.items()
-        }
-    return {
+    settings = eloquence.settings
+    told: dict[str, Any] = {
         "version": __version__,
-        "language": eloquence.settings.language,
-        "capacity": {"live": eloquence.live, "most": eloquence.settings.max_conversations},
-        "stages": stages,
-        "problems": [str(problem) for problem in eloquence.library.problems],
+        "language": settings.language,
+        "transport": "livekit" if settings.in_rooms else "websocket",
+        "accounts": settings.accounts,
+        "sign_in": {"oidc": bool(settings.oidc_issuer), "key": True},
+        "account": None,
     }
+    if who is None:
+        return told
+    if token := access.sign_in_token(request):  # a page that is opened again stays signed in
+        access.give_cookie(response, settings, token, seconds=SIGNED_IN)
+    return told | {
+        "account": {"id": who.id, "name": who.name, "role": who.role},
+        "capacity": {"live": eloquence.live, "most": settings.max_conversations},
+        "stages": {language: _stages(settings, language) for language in LANGUAGES},
+        "problems": _problems(eloquence, who),
+    }
+
+
+def _stages(settings: Settings, language: Language) -> dict[str, Any]:
+    return {
+        stage: {
+            "provider": choice.provider.name,
+            "ready": choice.readiness.ready,
+            "detail": choice.readiness.detail,
+            "mend": choice.readiness.mend,
+            "model": choice.readiness.model,
+            "leaves_machine": choice.readiness.leaves_machine,
+            "by_ear": stage == "stt" and choice.provider.name == BY_EAR,
+        }
+        for stage, choice in choices(settings, language).items()
+    }
+
+
+def _problems(eloquence: Eloquence, who: Account) -> list[str]:
+    """What is wrong in the content, for who can mend it."""
+    return [str(problem) for problem in eloquence.library.problems] if who.may("author") else []
 
 
 @router.get("/exercises")
@@ -133,11 +158,13 @@ def _shown(library: Library, exercise: Exercise) -> dict[str, Any]:
 
 
 @router.get("/sessions")
-async def sessions(request: Request, limit: int = 100, offset: int = 0) -> list[dict[str, Any]]:
-    """Past conversations, newest first."""
+async def sessions(
+    request: Request, who: Signed, limit: int = 100, offset: int = 0
+) -> list[dict[str, Any]]:
+    """The learner's past conversations, newest first."""
     eloquence = _eloquence(request)
     limit, offset = min(max(limit, 1), 500), min(max(offset, 0), MOST_SESSIONS)
-    found = await eloquence.store.list(limit=limit, offset=offset)
+    found = await eloquence.store.list(limit=limit, offset=offset, learner=who.id)
     return [_listed(eloquence, stored) for stored in found]
 
 
@@ -199,30 +226,38 @@ async def judge(request: Request, session_id: str) -> Response:
 
 @router.get("/sessions/{session_id}/comparison")
 async def comparison(
-    request: Request, session_id: str, other: Annotated[str, Query(alias="with")]
+    request: Request, who: Signed, session_id: str, other: Annotated[str, Query(alias="with")]
 ) -> Response:
-    """A session beside an earlier one, in raw measures (`Comparison`)."""
+    """A session beside an earlier one of the same learner, in raw measures (`Comparison`)."""
+    await _eloquence(request).store.of(who.id).check(other)
     return _json(await _eloquence(request).reports.compare(session_id, other))
 
 
 @router.get("/progress")
 async def progress(
-    request: Request, language: Language = "fr", exercise: str = "", setting: Register | None = None
+    request: Request,
+    who: Signed,
+    language: Language = "fr",
+    exercise: str = "",
+    setting: Register | None = None,
 ) -> Response:
     """The learner's takes in a language beside their own first ones
     (`eloquence.coaching.progress.Progress`), of one exercise or of all; `setting` is by default
     that of the last take."""
     reports = _eloquence(request).reports
-    return _json(await reports.progress(language, exercise=exercise, setting=setting))
+    made = await reports.progress(language, exercise=exercise, setting=setting, learner=who.id)
+    return _json(made)
 
 
 @router.get("/goals")
-async def goals(request: Request, exercise: str, language: Language = "fr") -> dict[str, Any]:
+async def goals(
+    request: Request, who: Signed, exercise: str, language: Language = "fr"
+) -> dict[str, Any]:
     """What one may work on in an exercise: the `proposal` (`Goal`, or null) and all `choices`."""
     eloquence = _eloquence(request)
     by_ear = choices(eloquence.settings, language)["stt"].provider.name == BY_EAR
     known = await eloquence.reports.goals(exercise, language, by_ear=by_ear)
-    proposed = await eloquence.reports.proposal(exercise, language)
+    proposed = await eloquence.reports.proposal(exercise, language, learner=who.id)
     if proposed is not None and all(one.measure != proposed.measure for one in known):
         known = (proposed, *known)
     return {"proposal": proposed, "choices": known}
@@ -249,7 +284,7 @@ async def models(request: Request) -> list[dict[str, Any]]:
     return downloads.listed()
 
 
-@router.post("/models/{name}", status_code=202)
+@router.post("/models/{name}", status_code=202, dependencies=[Depends(require("operator"))])
 async def fetch_model(request: Request, name: str) -> Response:
     """Begins to fetch a model; `GET /models` tells how far it is."""
     downloads: Downloads = request.app.state.downloads

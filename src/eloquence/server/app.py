@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,6 +15,8 @@ from eloquence import __version__
 from eloquence.bootstrap import Eloquence, opened
 from eloquence.config import Settings
 from eloquence.errors import (
+    AccountNotFoundError,
+    AuthenticationError,
     CapacityError,
     ConfigurationError,
     ContentError,
@@ -21,10 +24,12 @@ from eloquence.errors import (
     JudgementError,
     MarkNotFoundError,
     ModelError,
+    PermissionDeniedError,
     ProviderError,
     RemoteProtocolError,
     SessionNotFoundError,
     StorageError,
+    TooManyError,
 )
 from eloquence.server import api, talk
 from eloquence.server.downloads import Downloads
@@ -34,6 +39,10 @@ from eloquence.storage.export import web_folder
 log = logging.getLogger("eloquence.server")
 
 STATUSES: tuple[tuple[type[EloquenceError], int], ...] = (
+    (AuthenticationError, 401),
+    (PermissionDeniedError, 403),
+    (AccountNotFoundError, 404),
+    (TooManyError, 429),
     (SessionNotFoundError, 404),
     (MarkNotFoundError, 404),
     (JudgementError, 409),
@@ -71,6 +80,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Guard, settings=settings)
     app.add_exception_handler(EloquenceError, _problem)
     app.add_exception_handler(RequestValidationError, _bad_request)
+    app.include_router(api.public)
     app.include_router(api.router)
     app.include_router(talk.router)
 
@@ -106,7 +116,11 @@ def problem(error: EloquenceError) -> tuple[int, dict[str, object]]:
 async def _problem(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, EloquenceError)
     status, body = problem(error)
-    headers = {"Retry-After": "60"} if status == 503 else None
+    headers = {"Retry-After": "60"} if status == 503 else {}
+    if isinstance(error, TooManyError):
+        headers["Retry-After"] = str(math.ceil(error.after))
+    if isinstance(error, AuthenticationError):
+        headers["WWW-Authenticate"] = "Bearer"
     return JSONResponse(body, status, headers, media_type="application/problem+json")
 
 

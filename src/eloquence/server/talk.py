@@ -6,10 +6,15 @@ from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from eloquence.bootstrap import Eloquence
-from eloquence.errors import ConnectionLostError
+from eloquence.errors import AccessError, ConnectionLostError
+from eloquence.protocol import Failure
+from eloquence.server import access
 
 log = logging.getLogger("eloquence.server")
 router = APIRouter()
+
+_REFUSED = 1008
+"""The code with which a socket is closed that may not be used."""
 
 
 class BrowserSocket:
@@ -45,7 +50,14 @@ async def talk(websocket: WebSocket) -> None:
     """One conversation: `hello` first, then the wire protocol of `eloquence.protocol`."""
     eloquence: Eloquence = websocket.app.state.eloquence
     await websocket.accept()
-    await eloquence.serve(BrowserSocket(websocket))
+    try:
+        who = await access.account(await access.known(websocket))
+    except AccessError as error:
+        refused = Failure(code=error.code, message=error.message, mend=error.mend)
+        await websocket.send_text(refused.model_dump_json())
+        await websocket.close(_REFUSED)
+        return
+    await eloquence.serve(BrowserSocket(websocket), who.id)
     if websocket.client_state == WebSocketState.CONNECTED:
         try:
             await websocket.close()

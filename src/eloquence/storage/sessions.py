@@ -43,6 +43,7 @@ from eloquence.storage.database import (
 )
 from eloquence.storage.leases import Held, Lease, Pulse, lost
 from eloquence.storage.owners import Owners
+from eloquence.storage.requests import Requests, remember_talked, row
 
 T = TypeVar("T")
 
@@ -103,6 +104,7 @@ class SqlSessionStore:
         self._owners = owners
         self._thread = thread
         self.accounts = Accounts(engine, self._off_loop)
+        self.requests = Requests(engine, self._off_loop)
 
     def of(self, learner: str) -> "LearnerStore":
         """The sessions of that account alone."""
@@ -235,6 +237,7 @@ class SqlSessionStore:
                 with suppress(SessionNotFoundError):
                     await self.delete(session_id)
                     erased += 1
+        await self.requests.forget(account_id)
         await self.accounts.remove(account_id)
         return erased
 
@@ -285,15 +288,7 @@ class SqlSessionStore:
                 raise StorageError(f"There already is a session {session.id}.")
             connection.execute(
                 insert(sessions).values(
-                    id=session.id,
-                    started_at=session.started_at,
-                    owner=owner if room is None else None,
-                    language=session.language,
-                    body=session.model_dump_json(),
-                    learner=learner,
-                    room=room,
-                    epoch=0 if room is None else 1,
-                    request=request or None,
+                    **row(session, learner=learner, room=room, request=request, owner=owner)
                 )
             )
 
@@ -405,6 +400,7 @@ class SqlSessionStore:
             return epoch + 1 if connection.execute(taken).rowcount else None
 
     def _select_learner(self, session_id: str) -> str:
+        kept_audio.folder(self._recordings, session_id)  # not every database takes every character
         of = select(sessions.c.learner).where(sessions.c.id == session_id)
         with failures(), self._engine.connect() as connection:
             found = connection.execute(of).first()
@@ -471,6 +467,7 @@ class SqlSessionStore:
         # The sound first: were it to fail, the session is still there to be deleted again.
         kept_audio.delete(self._recordings, session_id)
         with failures(), self._writer.begin() as connection:
+            remember_talked(connection, session_id)
             connection.execute(delete(sessions).where(sessions.c.id == session_id))
         if self._engine.dialect.name == "sqlite":
             with failures(), self._engine.connect() as connection:
@@ -499,29 +496,30 @@ class LearnerStore:
     async def append(
         self, session_id: str, turn: Turn, checkpoint: Checkpoint | None = None
     ) -> None:
-        await self._check(session_id)
+        await self.check(session_id)
         await self._store.append(session_id, turn, checkpoint)
 
     async def attach(self, session_id: str, index: int, sound: Sound) -> None:
-        await self._check(session_id)
+        await self.check(session_id)
         await self._store.attach(session_id, index, sound)
 
     async def end(self, session_id: str, end: SessionEnd) -> None:
-        await self._check(session_id)
+        await self.check(session_id)
         await self._store.end(session_id, end)
 
     async def get(self, session_id: str) -> StoredSession:
-        await self._check(session_id)
+        await self.check(session_id)
         return await self._store.get(session_id)
 
     async def list(self, *, limit: int = 100, offset: int = 0) -> Sequence[StoredSession]:
         return await self._store.list(limit=limit, offset=offset, learner=self._learner)
 
     async def delete(self, session_id: str) -> None:
-        await self._check(session_id)
+        await self.check(session_id)
         await self._store.delete(session_id)
 
-    async def _check(self, session_id: str) -> None:
+    async def check(self, session_id: str) -> None:
+        """Raises SessionNotFoundError, the same for a session of somebody else and for none."""
         if await self._store.learner(session_id) != self._learner:
             raise _not_found(session_id)
 
