@@ -1,9 +1,10 @@
 """From which address a request comes: never from where the client merely says."""
 
 import pytest
+from starlette.requests import HTTPConnection
+
 from eloquence.errors import ConfigurationError
 from eloquence.server.addresses import Addresses
-from starlette.requests import HTTPConnection
 
 
 def asked(peer: str | None, *forwarded: str) -> HTTPConnection:
