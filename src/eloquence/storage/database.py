@@ -62,7 +62,7 @@ sessions = Table(
     Column("learner", String(64), nullable=False, server_default="", index=True),  # an account
     Column("epoch", Integer, nullable=False, server_default="0"),  # see storage.leases
     Column("beat", Integer, nullable=False, server_default="0"),
-    Column("room", String(64)),  # the room in which it is held; null without one
+    Column("room", String(64), index=True),  # the room in which it is held; null without one
     Column("request", Text),  # the hello, as JSON, with which a room was asked for
 )
 
@@ -125,6 +125,19 @@ sign_ins = Table(
     Column("created_at", Float, nullable=False),
     Column("expires_at", Float, nullable=False, index=True),
 )
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("learner", String(64), primary_key=True),
+    Column("key", String(64), primary_key=True),  # the same request again has the same
+    Column("session_id", String(64), nullable=False, index=True),  # which may be deleted since
+    Column("asked_at", Float, nullable=False, index=True),
+    Column("talked", Float),  # seconds, of a session that is deleted
+)
+
+_MIGRATING = 0x656C6F71
+"""The advisory lock of whoever brings the tables up to date."""
 
 _SYNCHRONOUS = {"aiosqlite": "sqlite", "asyncpg": "postgresql+psycopg"}
 _DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
@@ -220,6 +233,9 @@ def migrate(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     with failures(), engine.execution_options(writes=True).begin() as connection:
+        if engine.dialect.name == "postgresql":
+            # Servers that start at once take turns; those that come later find nothing to do.
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATING})
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
