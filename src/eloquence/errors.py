@@ -19,9 +19,11 @@
         SessionEndedError             it is over: nobody can join it any more
       AccessError
         AuthenticationError           nobody is signed in, or the key or token is not valid
+          SignInError                 an OpenID Connect provider could not say who somebody is
         PermissionDeniedError         the account's role does not allow this
         AccountNotFoundError          no account, or no key, of that id
         TooManyError                  too many requests or sessions: try again later
+          SessionLiveError            one's own session is still live: go on with it, or end it
       ProviderError                   a stage failed: which one (class) and why (cause)
         SpeechToTextError
         LanguageModelError
@@ -149,6 +151,21 @@ class AuthenticationError(AccessError):
     code = "authentication"
 
 
+SignInFault = Literal["refused", "expired", "failed", "unreachable", "disabled"]
+
+
+class SignInError(AuthenticationError):
+    """`why` is what the page tells: the provider or the person `refused`, too much time has passed
+    or another sign-in was begun since (`expired`), what the provider said is not to be believed
+    (`failed`), it does not answer (`unreachable`), the account is `disabled`."""
+
+    code = "sign_in"
+
+    def __init__(self, message: str, *, why: SignInFault, mend: str = "") -> None:
+        super().__init__(message, mend=mend)
+        self.why: SignInFault = why
+
+
 class PermissionDeniedError(AccessError):
     code = "permission_denied"
 
@@ -171,12 +188,29 @@ class TooManyError(AccessError):
         return True
 
 
+class SessionLiveError(TooManyError):
+    """`session` is the id of the session that is still live."""
+
+    code = "session_live"
+
+    def __init__(self, session: str) -> None:
+        super().__init__(
+            "Another session of yours is still live.", mend="Go on with that one, or end it."
+        )
+        self.session = session
+
+
 class ProviderError(EloquenceError):
+    """`after` is how many seconds the vendor asks to be left alone, when it says so."""
+
     code = "provider"
 
-    def __init__(self, message: str, *, cause: Cause, mend: str = "") -> None:
+    def __init__(
+        self, message: str, *, cause: Cause, mend: str = "", after: float | None = None
+    ) -> None:
         super().__init__(message, mend=mend)
         self.cause: Cause = cause
+        self.after = after
 
     @property
     def retryable(self) -> bool:

@@ -1,5 +1,6 @@
 """What a learner asks to practise: an exercise, a drill, or one answer again."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from eloquence.coaching.character import Language
@@ -11,9 +12,10 @@ from eloquence.coaching.practice import (
     question_before,
     retry_exercise,
 )
-from eloquence.coaching.session import Purpose, SessionStore, StoredSession
+from eloquence.coaching.session import Purpose, Session, SessionStore, StoredSession
 from eloquence.errors import ContentError, SessionCreationError
 from eloquence.protocol import Hello
+from eloquence.registry import Choice, Stage
 from eloquence.storage.content import Library
 
 
@@ -32,6 +34,41 @@ class Practice:
     def duration(self) -> float:
         """Planned length in seconds."""
         return 60 * (self.scenario.duration_minutes or self.exercise.duration_minutes)
+
+    def session(
+        self,
+        hello: Hello,
+        chosen: Mapping[Stage, Choice],
+        *,
+        id: str,  # noqa: A002 - that of the session
+        started_at: float,
+        seed: int = 0,
+    ) -> Session:
+        """The record of a conversation about it that begins at `started_at` (POSIX seconds)."""
+        return Session(
+            id=id,
+            exercise=self.exercise.id,
+            scenario=self.scenario.id,
+            character=self.exercise.character,
+            language=self.language,
+            started_at=started_at,
+            stages={stage: choice.provider.name for stage, choice in chosen.items()},
+            hosts={
+                stage: choice.readiness.leaves_machine
+                for stage, choice in chosen.items()
+                if choice.readiness.leaves_machine
+            },
+            keep_audio=hello.keep_audio,
+            title=self.exercise.title,
+            profile=hello.profile,
+            purpose=self.purpose,
+            of=hello.of if self.purpose != "exercise" else "",
+            drill=hello.drill,
+            retried=hello.retry,
+            goal=hello.goal,
+            exam=hello.exam,
+            seed=seed,
+        )
 
 
 async def practice(hello: Hello, library: Library, store: SessionStore) -> Practice:

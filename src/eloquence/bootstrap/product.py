@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eloquence.bootstrap.exposure import check
 from eloquence.bootstrap.practice import practice
 from eloquence.bootstrap.reports import Reports
 from eloquence.bootstrap.stages import BY_EAR, serving, status
@@ -38,6 +39,7 @@ from eloquence.storage.recordings import Recorder
 from eloquence.storage.sessions import SqlSessionStore, open_store
 
 if TYPE_CHECKING:
+    from eloquence.bootstrap.rooms import Rooms
     from eloquence.conversation.plan import Plan
     from eloquence.conversation.stages import Resources, StageContext
     from eloquence.conversation.transport import Transport
@@ -67,7 +69,9 @@ class Eloquence:
         self.stopping = False
         """Set when the process is being stopped."""
         self.live = 0
-        """How many conversations are being held now."""
+        """How many conversations this process holds now."""
+        self.rooms: Rooms | None = None
+        """How sessions in rooms are asked for; None where conversations are held here."""
 
     @contextmanager
     def admitted(self) -> Iterator[None]:
@@ -173,28 +177,11 @@ class Eloquence:
             exam=hello.exam,
         )
         made = await _made(chosen, context)
-        session = Session(
+        session = asked.session(
+            hello,
+            chosen,
             id=secrets.token_hex(8) if held is None else held.stored.session.id,
-            exercise=exercise.id,
-            scenario=scenario.id,
-            character=character.id,
-            language=language,
             started_at=time.time(),
-            stages={stage: choice.provider.name for stage, choice in chosen.items()},
-            hosts={
-                stage: choice.readiness.leaves_machine
-                for stage, choice in chosen.items()
-                if choice.readiness.leaves_machine
-            },
-            keep_audio=hello.keep_audio,
-            title=exercise.title,
-            profile=hello.profile,
-            purpose=asked.purpose,
-            of=hello.of if asked.purpose != "exercise" else "",
-            drill=hello.drill,
-            retried=hello.retry,
-            goal=hello.goal,
-            exam=hello.exam,
             seed=context.seed,
         )
         resumed = None
@@ -310,8 +297,10 @@ def _warm(library: content.Library) -> None:
 async def opened(settings: Settings) -> AsyncIterator[Eloquence]:
     """The product, with its store open; everything is closed in reverse at the end.
 
-    Raises StorageError when the data folder cannot be used.
+    Raises StorageError when the data folder cannot be used, ConfigurationError when the settings
+    are not safe to serve.
     """
+    check(settings)
     from eloquence.conversation.stages import Resources
 
     async with AsyncExitStack() as stack:
@@ -325,4 +314,8 @@ async def opened(settings: Settings) -> AsyncIterator[Eloquence]:
         library = content.load(settings.content)
         product = Eloquence(settings, library, store, resources, analyst)
         stack.push_async_callback(product.reports.close)
+        if settings.in_rooms:
+            from eloquence.bootstrap.rooms import open_rooms
+
+            product.rooms = await stack.enter_async_context(open_rooms(settings, library, store))
         yield product

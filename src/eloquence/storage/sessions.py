@@ -43,7 +43,7 @@ from eloquence.storage.database import (
 )
 from eloquence.storage.leases import Held, Lease, Pulse, lost
 from eloquence.storage.owners import Owners
-from eloquence.storage.requests import Requests, remember_talked, row
+from eloquence.storage.requests import Requests, as_row, remember_talked
 
 T = TypeVar("T")
 
@@ -288,7 +288,7 @@ class SqlSessionStore:
                 raise StorageError(f"There already is a session {session.id}.")
             connection.execute(
                 insert(sessions).values(
-                    **row(session, learner=learner, room=room, request=request, owner=owner)
+                    **as_row(session, learner=learner, room=room, request=request, owner=owner)
                 )
             )
 

@@ -43,6 +43,19 @@ class Assignment:
         return coach(self.epoch)
 
 
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What somebody may do in a room: be heard, hear, write."""
+
+    publish: bool = True
+    subscribe: bool = True
+    data: bool = True
+
+
+ALL_RIGHTS = Rights()
+"""Those of a learner."""
+
+
 def assignment(metadata: str) -> Assignment:
     """The assignment in a job's metadata. Raises ValueError."""
     read = json.loads(metadata)
@@ -82,22 +95,33 @@ class LiveKitServer:
             self._api = None
 
     def token(
-        self, room: str, identity: str, *, name: str = "", seconds: int = JOIN_SECONDS
+        self,
+        room: str,
+        identity: str,
+        *,
+        name: str = "",
+        seconds: int = JOIN_SECONDS,
+        rights: Rights = ALL_RIGHTS,
     ) -> str:
         """A learner's right to join that room and no other: to be heard, to hear, to write."""
         grants = api.VideoGrants(
             room_join=True,
             room=room,
-            can_publish=True,
-            can_publish_sources=["microphone"],
-            can_subscribe=True,
-            can_publish_data=True,
+            can_publish=rights.publish,
+            can_publish_sources=["microphone"] if rights.publish else None,
+            can_subscribe=rights.subscribe,
+            can_publish_data=rights.data,
             can_update_own_metadata=False,
         )
         token = api.AccessToken(self._key, self._secret).with_identity(identity)
         return (
             token.with_name(name).with_ttl(timedelta(seconds=seconds)).with_grants(grants).to_jwt()
         )
+
+    async def check(self) -> None:
+        """Raises RoomError when the server does not answer, or does not know our key."""
+        with _failures():
+            await self._open.room.list_rooms(api.ListRoomsRequest(names=["-"]))
 
     async def create(self, room: str) -> None:
         """Makes the room; harmless when it is there."""
