@@ -73,9 +73,10 @@ async def open_with(tmp_path: Path, services: Services) -> AsyncIterator[Open]:
     (content / "no_rubric.yaml").write_text(unjudged, encoding="utf-8")
     async with AsyncExitStack() as stack:
 
-        async def product(llm: object = None) -> Eloquence:
+        async def product(llm: object = None, **more: object) -> Eloquence:
             chosen = llm or {"provider": "openai", "base_url": services.url}
-            settings = load(data=tmp_path / "data", content=content.parent.parent, llm=chosen)
+            folders = {"data": tmp_path / "data", "content": content.parent.parent}
+            settings = load(**folders, llm=chosen, **more)
             return await stack.enter_async_context(opened(settings))
 
         yield product
@@ -106,6 +107,38 @@ async def test_the_content_is_judged_once_after_the_end(
     judging = [one for one in services.asked if b"matin" in one.body]
     assert len(judging) <= 3 * len(criteria) + 1, "three answers for each, and one sentence"
     assert (await eloquence.store.get("s1")).judgement is not None
+
+
+ROOMS = {
+    "livekit_url": "ws://127.0.0.1:1",
+    "livekit_api_key": "key",
+    "livekit_api_secret": "0123456789abcdef0123456789abcdef",
+}
+
+
+async def test_of_several_servers_one_judges_what_a_worker_held(
+    open_with: Open, services: Services
+) -> None:
+    first, second = await open_with(None, **ROOMS), await open_with(None, **ROOMS)
+    await keep(first.store, session("s1", **BY_MODEL), question(0), told())
+    states = [(await one.reports.report("s1")).content.state for one in (first, second) * 3]
+    assert states[0] == "pending"
+    assert set(states) <= {"pending", "judged"}
+    await first.reports.judged("s1")
+    await second.reports.judged("s1")
+    assert (await second.reports.report("s1")).content.state == "judged"
+    criteria = first.library.rubric("conversation", "fr").criteria
+    judging = [one for one in services.asked if b"matin" in one.body]
+    assert len(judging) <= 3 * len([one for one in criteria if not one.delivery]) + 1
+
+
+async def test_what_a_server_that_died_was_judging_is_judged_by_another(open_with: Open) -> None:
+    eloquence = await open_with(None, **ROOMS)
+    await keep(eloquence.store, session("s1", **BY_MODEL), question(0), told())
+    assert await eloquence.store.begin_judging("s1", 0.0)  # its time is over already
+    assert (await eloquence.reports.report("s1")).content.state == "pending"
+    await eloquence.reports.judged("s1")
+    assert (await eloquence.reports.report("s1")).content.state == "judged"
 
 
 async def test_it_can_be_judged_again(open_with: Open, services: Services) -> None:

@@ -36,8 +36,13 @@ AT_ONCE = 2
 log = logging.getLogger("eloquence.judging")
 
 
+LONGEST = 600.0
+"""Seconds after which the judging of a process that has died counts as given up."""
+
+
 class Judging:
-    """The judgements under way in one process: each session at most once at a time."""
+    """The judgements under way in one process: each session at most once at a time, in all
+    processes of one store."""
 
     def __init__(
         self, settings: Settings, library: Library, store: SqlSessionStore, analyst: Executor
@@ -115,18 +120,26 @@ class Judging:
         session_id = stored.session.id
         try:
             async with self._places:
-                judgement = await self._asked(stored, weakest)
-            # What only failed may be tried again; anything else is how it was judged.
-            if all(one.reason == "failed" for one in judgement.criteria):
-                self._failed.add(session_id)
-            else:
-                await self._store.judge(session_id, judgement)
+                if not await self._store.begin_judging(session_id, LONGEST):
+                    return
+                try:
+                    async with asyncio.timeout(LONGEST):
+                        await self._keep(session_id, await self._asked(stored, weakest))
+                finally:
+                    await self._store.end_judging(session_id)
         except EloquenceError as error:
             self._failed.add(session_id)
             log.warning("session %s could not be judged: %s", session_id, error.code)
         except Exception as error:
             self._failed.add(session_id)
             log.warning("session %s could not be judged: %s", session_id, type(error).__name__)
+
+    async def _keep(self, session_id: str, judgement: Judgement) -> None:
+        # What only failed may be tried again; anything else is how it was judged.
+        if all(one.reason == "failed" for one in judgement.criteria):
+            self._failed.add(session_id)
+        else:
+            await self._store.judge(session_id, judgement)
 
     async def _asked(self, stored: StoredSession, weakest: int | None) -> Judgement:
         """The judgement, by a model made for it alone and closed afterwards."""

@@ -74,6 +74,8 @@ class _Kept:
     report: Report
     refusal: Refusal
     """Why its content cannot be judged."""
+    judged: bool
+    """Whether a model was asked about its content, whatever it answered."""
 
 
 class Reports:
@@ -104,7 +106,14 @@ class Reports:
     async def report(self, session_id: str) -> Report:
         """The report of a stored session. Raises SessionNotFoundError, ContentError (its exercise
         is no longer there)."""
-        return self._told(await self._current(session_id))
+        kept = await self._current(session_id)
+        elsewhere = False
+        if self._settings.in_rooms and not (kept.refusal or kept.judged):
+            # The worker that held it has not judged it: the first server that is asked does.
+            elsewhere = await self._store.judging(session_id)
+            if not elsewhere and not self._judging.state(session_id):
+                self.ended(session_id)
+        return self._told(kept, elsewhere=elsewhere)
 
     async def file(self, session_id: str, kind: export.Kind) -> File:
         """The report as one file to take away. Raises SessionNotFoundError, ContentError."""
@@ -268,10 +277,10 @@ class Reports:
             await asyncio.wait([self._following[session_id]])
         await self._judging.forget(session_id)
 
-    def _told(self, kept: _Kept) -> Report:
-        """The report with how far the judging of its content is."""
+    def _told(self, kept: _Kept, *, elsewhere: bool) -> Report:
+        """The report with how far the judging of its content is, here or `elsewhere`."""
         report = kept.report
-        state = self._judging.state(report.session)
+        state = "pending" if elsewhere else self._judging.state(report.session)
         if report.session in self._following and not kept.refusal:
             state = "pending"
         if not state or (state == "failed" and report.content.state == "judged"):
@@ -304,7 +313,9 @@ class Reports:
         if reason and report.content.state == "not_judged":
             content = report.content.model_copy(update={"reason": reason})
             report = report.model_copy(update={"content": content})
-        self._kept[session_id] = kept = _Kept(version, history, report, refusal)
+        self._kept[session_id] = kept = _Kept(
+            version, history, report, refusal, judged=stored.judgement is not None
+        )
         self._kept.move_to_end(session_id)
         while len(self._kept) > MOST_KEPT:
             self._kept.popitem(last=False)

@@ -63,6 +63,7 @@ sessions = Table(
     Column("epoch", Integer, nullable=False, server_default="0"),  # see storage.leases
     Column("beat", Integer, nullable=False, server_default="0"),
     Column("room", String(64), index=True),  # the room in which it is held; null without one
+    Column("judging", Float),  # POSIX time until which a process is judging the content
     Column("request", Text),  # the hello, as JSON, with which a room was asked for
 )
 

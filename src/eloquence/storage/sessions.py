@@ -12,6 +12,7 @@ taken over (`eloquence.storage.leases`).
 """
 
 import asyncio
+import time
 import zlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -178,6 +179,19 @@ class SqlSessionStore:
     async def judge(self, session_id: str, judgement: Judgement) -> None:
         """Keeps how the content was judged, in place of an earlier judgement."""
         await self._off_loop(lambda: self._update(session_id, judgement=judgement))
+
+    async def begin_judging(self, session_id: str, seconds: float) -> bool:
+        """Tells all processes that this one is judging the content, for at most so many seconds;
+        False when another one is."""
+        return await self._off_loop(lambda: self._begin_judging(session_id, time.time(), seconds))
+
+    async def end_judging(self, session_id: str) -> None:
+        """Tells them that it is not any more. Harmless for a session that is gone."""
+        await self._off_loop(lambda: self._end_judging(session_id))
+
+    async def judging(self, session_id: str) -> bool:
+        """Whether some process is judging the content now."""
+        return await self._off_loop(lambda: self._judging(session_id, time.time()))
 
     async def remember(self, session_id: str, past: Past) -> None:
         """Keeps what later sessions need of this one, in place of what was kept before."""
@@ -407,6 +421,22 @@ class SqlSessionStore:
         if found is None:
             raise _not_found(session_id)
         return str(found.learner)
+
+    def _begin_judging(self, session_id: str, now: float, seconds: float) -> bool:
+        free = sessions.c.judging.is_(None) | (sessions.c.judging < now)
+        change = update(sessions).where(sessions.c.id == session_id, free)
+        with failures(), self._writer.begin() as connection:
+            return bool(connection.execute(change.values(judging=now + seconds)).rowcount)
+
+    def _end_judging(self, session_id: str) -> None:
+        change = update(sessions).where(sessions.c.id == session_id).values(judging=None)
+        with failures(), self._writer.begin() as connection:
+            connection.execute(change)
+
+    def _judging(self, session_id: str, now: float) -> bool:
+        busy = select(sessions.c.id).where(sessions.c.id == session_id, sessions.c.judging >= now)
+        with failures(), self._engine.connect() as connection:
+            return connection.execute(busy).first() is not None
 
     def _update(self, session_id: str, **added: Annotations | Judgement | Past) -> None:
         values = {name: value.model_dump_json() for name, value in added.items()}
