@@ -23,6 +23,7 @@ from starlette.responses import Response
 from eloquence.bootstrap import Eloquence
 from eloquence.config import Settings
 from eloquence.errors import AuthenticationError, PermissionDeniedError
+from eloquence.server.refusals import Refusals
 from eloquence.storage.accounts import LOCAL, Account, Role
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -37,12 +38,7 @@ async def known(connection: HTTPConnection) -> Account | None:
         return LOCAL
     kind, _, key = connection.headers.get("authorization", "").partition(" ")
     if kind:
-        found = None
-        if kind.lower() == "bearer":
-            found = await eloquence.store.accounts.by_key(key.strip())
-        if found is None:
-            raise AuthenticationError("This key is not valid.", mend=_MEND)
-        return found
+        return await by_key(connection, key.strip() if kind.lower() == "bearer" else "")
     token = sign_in_token(connection)
     if not token:
         return None
@@ -50,6 +46,21 @@ async def known(connection: HTTPConnection) -> Account | None:
         # That it is this server's own is for the guard to see. A program uses a key.
         raise PermissionDeniedError("A browser says from which page it asks, and this one did not.")
     return await eloquence.store.accounts.by_sign_in(token)
+
+
+async def by_key(connection: HTTPConnection, key: str) -> Account:
+    """Whose key that is. Raises AuthenticationError when it is nobody's, and TooManyError after too
+    many of those from one address."""
+    state = connection.app.state
+    eloquence: Eloquence = state.eloquence
+    refusals: Refusals = state.refusals
+    address = state.addresses.of(connection)
+    refusals.check(address)
+    found = await eloquence.store.accounts.by_key(key) if key else None
+    if found is None:
+        refusals.note(address)
+        raise AuthenticationError("This key is not valid.", mend=_MEND)
+    return found
 
 
 async def account(who: Annotated[Account | None, Depends(known)]) -> Account:

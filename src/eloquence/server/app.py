@@ -31,9 +31,12 @@ from eloquence.errors import (
     StorageError,
     TooManyError,
 )
-from eloquence.server import api, talk
+from eloquence.server import api, sign_in, talk
+from eloquence.server.addresses import Addresses
 from eloquence.server.downloads import Downloads
 from eloquence.server.guard import Guard
+from eloquence.server.openid import OpenId
+from eloquence.server.refusals import Refusals
 from eloquence.storage.export import web_folder
 
 log = logging.getLogger("eloquence.server")
@@ -80,7 +83,11 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Guard, settings=settings)
     app.add_exception_handler(EloquenceError, _problem)
     app.add_exception_handler(RequestValidationError, _bad_request)
+    app.state.addresses = Addresses(settings.trusted_proxies)
+    app.state.refusals = Refusals()
+    app.state.openid = OpenId(settings) if settings.oidc_issuer else None
     app.include_router(api.public)
+    app.include_router(sign_in.router)
     app.include_router(api.router)
     app.include_router(talk.router)
 
