@@ -63,7 +63,9 @@ class Talk:
     epoch: int | None = None
     """Holds it as a session in a room, in that epoch; from the second one on it goes on."""
     session_id: str = field(default_factory=lambda: secrets.token_hex(8))
+    away: float = 300.0
     store: SqlSessionStore = field(init=False)
+    transport: WebSocketTransport = field(init=False)
     learner: Learner = field(init=False)
     stored: StoredSession = field(init=False)
 
@@ -113,6 +115,7 @@ class Talk:
             task=asked.task,
             forbidden=asked.forbidden,
             recording=self.recording,
+            away=self.away,
         )
         self.learner = Learner(self.hello)
         server, client = memory.pair()
@@ -124,6 +127,7 @@ class Talk:
 
             async def serve() -> None:
                 async with WebSocketTransport(server) as transport, AsyncExitStack() as stack:
+                    self.transport = transport
                     await transport.hello()
                     kept: SessionStore = store
                     held_plan = plan
