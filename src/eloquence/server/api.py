@@ -184,6 +184,7 @@ def _listed(eloquence: Eloquence, stored: StoredSession) -> dict[str, Any]:
         "purpose": session.purpose,
         "of": session.of,
         "exam": session.exam,
+        "room": end is None and eloquence.settings.in_rooms,
     }
 
 

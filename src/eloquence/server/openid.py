@@ -231,7 +231,8 @@ def _claim(claims: Mapping[str, Any], name: str) -> object:
 
 def _names(claims: Mapping[str, Any]) -> list[str]:
     said = (claims.get(name) for name in ("name", "preferred_username"))
-    return [one.strip() for one in said if isinstance(one, str) and one.strip()]
+    plain = ("".join(c for c in one if c.isprintable()) for one in said if isinstance(one, str))
+    return [one.strip() for one in plain if one.strip()]
 
 
 def _signing(keys: tuple[jwt.PyJWK, ...], header: Mapping[str, Any]) -> jwt.PyJWK | None:

@@ -6,7 +6,12 @@ from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from eloquence.bootstrap import Eloquence
-from eloquence.errors import AccessError, ConnectionLostError
+from eloquence.errors import (
+    ConfigurationError,
+    ConnectionLostError,
+    EloquenceError,
+    PermissionDeniedError,
+)
 from eloquence.protocol import Failure
 from eloquence.server import access
 
@@ -52,6 +57,8 @@ async def talk(websocket: WebSocket) -> None:
     await websocket.accept()
     try:
         who = await access.account(await access.known(websocket))
+        if eloquence.rooms is not None:
+            raise PermissionDeniedError("Conversations of this server are held in rooms.")
     except AccessError as error:
         refused = Failure(code=error.code, message=error.message, mend=error.mend)
         await websocket.send_text(refused.model_dump_json())
