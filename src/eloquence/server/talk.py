@@ -6,12 +6,7 @@ from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from eloquence.bootstrap import Eloquence
-from eloquence.errors import (
-    ConfigurationError,
-    ConnectionLostError,
-    EloquenceError,
-    PermissionDeniedError,
-)
+from eloquence.errors import ConnectionLostError, EloquenceError, PermissionDeniedError
 from eloquence.protocol import Failure
 from eloquence.server import access
 
@@ -59,8 +54,13 @@ async def talk(websocket: WebSocket) -> None:
         who = await access.account(await access.known(websocket))
         if eloquence.rooms is not None:
             raise PermissionDeniedError("Conversations of this server are held in rooms.")
-    except AccessError as error:
-        refused = Failure(code=error.code, message=error.message, mend=error.mend)
+    except EloquenceError as error:
+        refused = Failure(
+            code=error.code,
+            message=error.message,
+            mend=error.mend,
+            retryable=error.retryable,
+        )
         await websocket.send_text(refused.model_dump_json())
         await websocket.close(_REFUSED)
         return
