@@ -12,7 +12,8 @@ from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
 from eloquence import __version__
-from eloquence.bootstrap import Eloquence, opened
+from eloquence.bootstrap import opened
+from eloquence.bootstrap.exposure import check
 from eloquence.config import Settings
 from eloquence.errors import (
     AccountNotFoundError,
@@ -27,14 +28,19 @@ from eloquence.errors import (
     PermissionDeniedError,
     ProviderError,
     RemoteProtocolError,
+    RoomError,
+    SessionEndedError,
+    SessionLiveError,
     SessionNotFoundError,
     StorageError,
     TooManyError,
 )
-from eloquence.server import api, sign_in, talk
+from eloquence.server import api, metrics, rooms, sign_in, talk
 from eloquence.server.addresses import Addresses
 from eloquence.server.downloads import Downloads
 from eloquence.server.guard import Guard
+from eloquence.server.health import Health
+from eloquence.server.limits import open_limits
 from eloquence.server.openid import OpenId
 from eloquence.server.refusals import Refusals
 from eloquence.storage.export import web_folder
@@ -47,11 +53,13 @@ STATUSES: tuple[tuple[type[EloquenceError], int], ...] = (
     (AccountNotFoundError, 404),
     (TooManyError, 429),
     (SessionNotFoundError, 404),
+    (SessionEndedError, 410),
     (MarkNotFoundError, 404),
     (JudgementError, 409),
     (ContentError, 404),
     (RemoteProtocolError, 400),
     (CapacityError, 503),
+    (RoomError, 503),
     (ConfigurationError, 409),
     (ModelError, 502),
     (ProviderError, 502),
@@ -61,14 +69,23 @@ STATUSES: tuple[tuple[type[EloquenceError], int], ...] = (
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The application for these settings; its store opens and closes with its lifespan."""
+    """The application for these settings; its store opens and closes with its lifespan. Raises
+    ConfigurationError when they are not safe to serve."""
+    check(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with opened(settings) as eloquence, asyncio.TaskGroup() as tasks:
+        async with (
+            opened(settings) as eloquence,
+            open_limits(settings) as limits,
+            asyncio.TaskGroup() as tasks,
+        ):
             app.state.eloquence = eloquence
+            app.state.limits = limits
+            app.state.health = Health(eloquence)
             app.state.downloads = Downloads(settings.models, tasks)
-            tasks.create_task(eloquence.warm())
+            if not settings.in_rooms:
+                tasks.create_task(eloquence.warm())
             yield
             app.state.downloads.stop()
 
@@ -90,12 +107,15 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(sign_in.router)
     app.include_router(api.router)
     app.include_router(talk.router)
+    app.include_router(rooms.router)
+    app.include_router(metrics.router)
 
     @app.get("/health")
-    async def health(request: Request) -> dict[str, object]:
-        """Whether this process is alive, and how full it is (X-12)."""
-        eloquence: Eloquence = request.app.state.eloquence
-        return {"status": "ok", "live": eloquence.live, "most": settings.max_conversations}
+    async def health(request: Request) -> JSONResponse:
+        """Whether this process can serve, and how full it is (X-12)."""
+        health: Health = request.app.state.health
+        seen = await health.seen()
+        return JSONResponse(seen, 200 if seen["status"] == "ok" else 503)
 
     folder = web_folder()
 
@@ -117,6 +137,7 @@ def problem(error: EloquenceError) -> tuple[int, dict[str, object]]:
         "detail": error.message,
         "code": error.code,
         "mend": error.mend,
+        **({"session": error.session} if isinstance(error, SessionLiveError) else {}),
     }
 
 

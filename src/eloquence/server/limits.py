@@ -1,0 +1,129 @@
+"""How often sessions may be begun, by one account and from one address.
+
+Counted in moving windows: in Redis when several servers count together, else by this process.
+While Redis is away each process counts its own.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from limits import RateLimitItem, RateLimitItemPerMinute
+from limits.aio.storage import MemoryStorage, RedisStorage
+from limits.aio.strategies import MovingWindowRateLimiter
+from limits.errors import StorageError as CountError
+
+from eloquence.config import Settings
+from eloquence.errors import TooManyError
+from eloquence.storage.accounts import Account
+from eloquence.storage.requests import Requests
+
+TOKENS_PER_MINUTE = 60
+"""Tokens that one account may be given in a minute: enough for a line that breaks every second."""
+REDIS_SECONDS = 0.5
+"""How long Redis may take to count a request before it is taken for away."""
+AWAY_SECONDS = 5.0
+"""How long Redis is left alone then."""
+
+log = logging.getLogger("eloquence.server")
+
+
+class Limits:
+    """The limits of the settings. Each call raises TooManyError, with the seconds to wait."""
+
+    def __init__(self, settings: Settings, redis: RedisStorage | None = None) -> None:
+        self._settings = settings
+        self._own = MovingWindowRateLimiter(MemoryStorage())
+        self._common = MovingWindowRateLimiter(redis) if redis is not None else None
+        self._away_until = 0.0
+        self._told = False
+        per_minute = RateLimitItemPerMinute
+        self._starts = per_minute(settings.starts_per_minute, namespace="starts")
+        self._starts_there = per_minute(settings.starts_per_address, namespace="starts")
+        self._tokens = per_minute(TOKENS_PER_MINUTE, namespace="tokens")
+
+    async def start(self, account: Account, address: str, requests: Requests) -> None:
+        """One more session begins."""
+        if account.id:  # without accounts everybody is the same learner
+            await self._count(self._starts, "account", account.id)
+        await self._count(self._starts_there, "address", address)
+        most = 60 * self._settings.minutes_per_day
+        if account.id and most:
+            talked, after = await requests.talked(account.id)
+            if talked >= most:
+                raise TooManyError(
+                    f"{self._settings.minutes_per_day:g} minutes a day are talked.",
+                    after=after,
+                    mend="Come back tomorrow.",
+                )
+
+    async def token(self, account: Account, address: str) -> None:
+        """One more token is made."""
+        who = ("account", account.id) if account.id else ("address", address)
+        await self._count(self._tokens, *who)
+
+    async def _count(self, item: RateLimitItem, *who: str) -> None:
+        counted = False
+        now = time.monotonic()
+        if self._common is not None and now >= self._away_until:
+            try:
+                async with asyncio.timeout(REDIS_SECONDS):
+                    after = await _hit(self._common, item, *who)
+            except (CountError, TimeoutError) as error:
+                self._away_until = now + AWAY_SECONDS
+                if not self._told:
+                    log.warning(
+                        "Redis does not count requests (%s): each server counts its own",
+                        type(error.__cause__ or error).__name__,
+                    )
+                self._told = True
+            else:
+                counted = True
+                if self._told:
+                    log.info("Redis counts requests again")
+                self._told = False
+        if not counted:
+            after = await _hit(self._own, item, *who)
+        if after is not None:
+            raise TooManyError(
+                f"Too many {item.namespace} in a minute.", after=after, mend="Wait a moment."
+            )
+
+
+@asynccontextmanager
+async def open_limits(settings: Settings) -> AsyncIterator[Limits]:
+    """The limits, counted in Redis where the settings name one."""
+    if not settings.redis_url:
+        yield Limits(settings)
+        return
+    from redis.asyncio import ConnectionPool
+    from redis.asyncio.retry import Retry
+    from redis.backoff import NoBackoff
+
+    pool = ConnectionPool.from_url(
+        settings.redis_url,
+        socket_timeout=REDIS_SECONDS,
+        socket_connect_timeout=REDIS_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+    )
+    redis = RedisStorage(
+        f"async+{settings.redis_url}",
+        wrap_exceptions=True,
+        implementation="redispy",
+        key_prefix="eloquence",
+        connection_pool=pool,  # type: ignore[arg-type] # passed on to redis-py
+    )
+    try:
+        yield Limits(settings, redis)
+    finally:
+        await pool.disconnect()
+
+
+async def _hit(limiter: MovingWindowRateLimiter, item: RateLimitItem, *who: str) -> float | None:
+    """Counts one; the seconds to wait when it is one too many."""
+    if await limiter.hit(item, *who):
+        return None
+    reset, _ = await limiter.get_window_stats(item, *who)
+    return max(1.0, reset - time.time())

@@ -1,0 +1,44 @@
+"""What an operator may know of the live sessions: how many, how long, how well they connect.
+Nothing of what is said, nor who says it."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request
+
+from eloquence.bootstrap import Eloquence
+from eloquence.server.access import require
+from eloquence.storage.requests import Live
+
+router = APIRouter(prefix="/metrics", dependencies=[Depends(require("operator"))])
+
+
+@router.get("/sessions")
+async def sessions(request: Request) -> dict[str, Any]:
+    """The live sessions of all processes, and how today's (UTC) connected (SES-02, SES-03)."""
+    eloquence: Eloquence = request.app.state.eloquence
+    now = datetime.now(UTC)
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    requests = eloquence.store.requests
+    live = await requests.live()
+    connections = await requests.connections(midnight.timestamp())
+    return {
+        "active_count": len(live),
+        "sessions": [_shown(one, now.timestamp()) for one in live],
+        "connections": {"succeeded": connections.succeeded, "failed": connections.failed},
+        "timestamp": f"{now:%Y-%m-%dT%H:%M:%SZ}",
+    }
+
+
+def _shown(one: Live, now: float) -> dict[str, Any]:
+    session = one.session
+    return {
+        "id": session.id,
+        "exercise": session.exercise,
+        "language": session.language,
+        "started_at": session.started_at,
+        "duration": max(0.0, now - session.started_at),
+        "room": one.in_room,
+        "held": one.held or not one.in_room,
+        "recoveries": max(0, one.epoch - 1),
+    }
