@@ -17,13 +17,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from eloquence.bootstrap.practice import practice
-from eloquence.bootstrap.stages import serving
+from eloquence.bootstrap.stages import choices, serving
 from eloquence.coaching.session import Status
 from eloquence.config import Settings
 from eloquence.errors import RoomError, SessionEndedError, SessionNotFoundError
 from eloquence.protocol import Hello
 from eloquence.storage.accounts import Account
-from eloquence.storage.content import Library
+from eloquence.storage.content import LANGUAGES, Library
 from eloquence.storage.requests import Place
 from eloquence.storage.sessions import SqlSessionStore
 from eloquence.transports.livekit_server import (
@@ -78,6 +78,18 @@ class Rooms:
         self._store = store
         self.livekit = livekit
         self._asking: dict[tuple[str, str], asyncio.Task[Ticket]] = {}
+        self._warming: asyncio.Task[None] | None = None
+
+    async def warm(self) -> None:
+        """Reads the exercises and loads the providers, once; whoever asks meanwhile waits."""
+        if self._warming is None:
+            self._warming = asyncio.create_task(asyncio.to_thread(self._warm))
+        await asyncio.shield(self._warming)
+
+    def _warm(self) -> None:
+        for language in LANGUAGES:
+            self._library.exercises(language)
+            choices(self._settings, language)
 
     async def ask(
         self,
@@ -124,8 +136,9 @@ class Rooms:
                 return await self._again(known.session_id, known.room, account)
         if allowed is not None:
             await allowed()
+        await self.warm()
         asked = await practice(hello, self._library, self._store.of(account.id))
-        chosen = serving(self._settings, asked.purpose, asked.language)
+        chosen = await asyncio.to_thread(serving, self._settings, asked.purpose, asked.language)
         session = asked.session(hello, chosen, id=secrets.token_hex(8), started_at=time.time())
         made = await self._store.requests.add(
             session,
@@ -184,8 +197,9 @@ class Rooms:
 
     async def close(self) -> None:
         """Waits for what is being prepared."""
-        if self._asking:
-            await asyncio.wait(list(self._asking.values()))
+        under_way = {*self._asking.values(), *filter(None, [self._warming])}
+        if under_way:
+            await asyncio.wait(under_way)
 
     async def _own(
         self, finding: Awaitable[Place], account: Account, *, over: bool = False

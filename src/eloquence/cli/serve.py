@@ -66,7 +66,9 @@ def serve(
         ws_ping_interval=10,
         ws_ping_timeout=10,
         ws_per_message_deflate=False,
-        limit_concurrency=settings.max_conversations + 64,
+        # Conversations in rooms are not held here: what comes is short.
+        limit_concurrency=1024 if settings.in_rooms else settings.max_conversations + 64,
+        proxy_headers=False,  # who asks is for eloquence.server.addresses to say
         timeout_graceful_shutdown=10,
         server_header=False,
     )

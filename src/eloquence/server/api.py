@@ -77,10 +77,18 @@ async def status(request: Request, response: Response, who: Known) -> dict[str, 
         access.give_cookie(response, settings, token, seconds=SIGNED_IN)
     return told | {
         "account": {"id": who.id, "name": who.name, "role": who.role},
-        "capacity": {"live": eloquence.live, "most": settings.max_conversations},
+        "capacity": await _capacity(eloquence),
         "stages": {language: _stages(settings, language) for language in LANGUAGES},
         "problems": _problems(eloquence, who),
     }
+
+
+async def _capacity(eloquence: Eloquence) -> dict[str, int]:
+    """How many conversations are live, and `most` of how many; in rooms that is for the workers to
+    say."""
+    if eloquence.rooms is not None:
+        return {"live": len(await eloquence.store.pulses())}
+    return {"live": eloquence.live, "most": eloquence.settings.max_conversations}
 
 
 def _stages(settings: Settings, language: Language) -> dict[str, Any]:

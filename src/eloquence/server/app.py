@@ -84,8 +84,7 @@ def create_app(settings: Settings) -> FastAPI:
             app.state.limits = limits
             app.state.health = Health(eloquence)
             app.state.downloads = Downloads(settings.models, tasks)
-            if not settings.in_rooms:
-                tasks.create_task(eloquence.warm())
+            tasks.create_task((eloquence.rooms or eloquence).warm())
             yield
             app.state.downloads.stop()
 

@@ -1,7 +1,11 @@
 """Who may talk to the server: the page that it served itself, under a name that it knows.
 
 A page of another origin could otherwise use the learner's browser to reach a coach that listens
-on this machine, and a foreign name could be bound to its address (DNS rebinding).
+on this machine, and a foreign name could be bound to its address (DNS rebinding). A program that
+sends an API key says no origin, and needs none.
+
+What listens on more than this machine stands behind a proxy that speaks TLS: without it no browser
+gives a page the microphone, and keys and cookies would travel in the clear.
 """
 
 from urllib.parse import urlsplit
@@ -15,6 +19,9 @@ from eloquence.config import Settings
 _LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _MOST_BODY = 64 * 1024
+_YEAR = 365 * 86_400
+_FRESH = ("/api/", "/token", "/metrics/", "/health")
+"""Where answers are that nobody may keep."""
 _ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
 
 HEADERS = {
@@ -46,7 +53,13 @@ class Guard:
         names = set(_LOCAL) | {name.lower() for name in settings.allowed_hosts}
         if settings.host not in _ANY_ADDRESS:
             names.add(settings.host.lower())
+        if settings.public_url:
+            names.add(_name(settings.public_url))
         self._names = frozenset(names)
+        self._public = _place(settings.public_url)
+        self._headers = HEADERS | {"Content-Security-Policy": policy(settings)}
+        if settings.public_url.startswith("https://"):
+            self._headers["Strict-Transport-Security"] = f"max-age={_YEAR}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -64,11 +77,11 @@ class Guard:
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
                 ours = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
+                for name, value in self._headers.items():
                     ours.setdefault(name, value)
                 if str(scope["path"]).endswith("/report.html"):
                     ours["Content-Security-Policy"] = _REPORT
-                if str(scope["path"]).startswith("/api/"):
+                if str(scope["path"]).startswith(_FRESH):
                     ours.setdefault("Cache-Control", "no-store")
                 else:
                     ours.setdefault("Cache-Control", "no-cache")
@@ -88,7 +101,8 @@ class Guard:
         changing = scope["type"] == "websocket" or scope["method"] not in _READING
         if changing and origin is None and scope["type"] == "websocket":
             return 403, "A conversation is opened from the page itself.", ""
-        if changing and origin is not None and _place(origin) != headers.get("host", "").lower():
+        ours = {headers.get("host", "").lower(), self._public} - {""}
+        if changing and origin is not None and _place(origin) not in ours:
             return 403, "This request comes from another site's page.", ""
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > _MOST_BODY or "transfer-encoding" in headers:
@@ -112,6 +126,19 @@ class Guard:
             return
         response = JSONResponse(body, status, media_type="application/problem+json")
         await response(scope, receive, send)
+
+
+def policy(settings: Settings) -> str:
+    """What the page may load and reach: in rooms, besides this server, LiveKit's and nothing
+    else."""
+    page = HEADERS["Content-Security-Policy"]
+    if not settings.in_rooms:
+        return page
+    livekit = urlsplit(settings.livekit_public_url or settings.livekit_url)
+    safe = "s" if livekit.scheme in ("wss", "https") else ""
+    # Its client asks over HTTP why a socket was refused.
+    reached = f"ws{safe}://{livekit.netloc} http{safe}://{livekit.netloc}"
+    return page.replace("connect-src 'self' ws: wss:", f"connect-src 'self' {reached}")
 
 
 def _place(origin: str) -> str:
