@@ -80,8 +80,6 @@ class LiveKitServer:
         self._api: api.LiveKitAPI | None = None
 
     async def __aenter__(self) -> Self:
-        timeout = aiohttp.ClientTimeout(total=_CALL_SECONDS)
-        self._api = api.LiveKitAPI(self._url, self._key, self._secret, timeout=timeout)
         return self
 
     async def __aexit__(
@@ -162,7 +160,9 @@ class LiveKitServer:
 
     @property
     def _open(self) -> api.LiveKitAPI:
-        assert self._api is not None
+        if self._api is None:  # made by the first call, on its event loop
+            timeout = aiohttp.ClientTimeout(total=_CALL_SECONDS)
+            self._api = api.LiveKitAPI(self._url, self._key, self._secret, timeout=timeout)
         return self._api
 
 
