@@ -253,6 +253,7 @@ class SqlSessionStore:
                     erased += 1
         await self.requests.forget(account_id)
         await self.accounts.remove(account_id)
+        await self._off_loop(self._wipe)
         return erased
 
     # What follows blocks, and runs on the store's thread.
@@ -499,9 +500,12 @@ class SqlSessionStore:
         with failures(), self._writer.begin() as connection:
             remember_talked(connection, session_id)
             connection.execute(delete(sessions).where(sessions.c.id == session_id))
+        self._wipe()
+
+    def _wipe(self) -> None:
+        """Otherwise what is deleted stays readable in SQLite's write-ahead log."""
         if self._engine.dialect.name == "sqlite":
             with failures(), self._engine.connect() as connection:
-                # Otherwise the deleted words stay readable in the write-ahead log.
                 connection.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _with_audio(self, stored: StoredSession) -> StoredSession:
