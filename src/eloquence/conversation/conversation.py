@@ -291,7 +291,9 @@ class Conversation:
         self._transport.send(self._ready(resumed=plan.resumed is not None))
         self._show_again()
         engine.on("agent_state_changed", self._on_agent_state)
-        if plan.resumed is None or not plan.resumed.turns:
+        if self._away_since is not None:
+            self._cut_short = True  # what is to be said waits for somebody to hear it
+        elif plan.resumed is None or not plan.resumed.turns:
             engine.say(self._guidance.opening)
         else:
             self._go_on()
