@@ -69,9 +69,11 @@ def _register() -> None:
         serve,
         sessions,
         talk,
+        worker,
     )
 
     app.command("serve")(serve.serve)
+    app.command("worker")(worker.worker)
     app.command("talk")(talk.talk)
     app.command("analyse")(analyse.analyse)
     app.command("score")(score.score)

@@ -108,9 +108,10 @@ class Place(Protocol):
     def log_level(self) -> str: ...
 
 
-def configure(settings: Place) -> None:
-    """Sends log lines to `logs` in the data folder (made if absent) and to standard error. May be
-    called again: the last call counts. Raises StorageError when the folder cannot be written."""
+def configure(settings: Place, *, console_level: int = logging.WARNING) -> None:
+    """Sends log lines to `logs` in the data folder (made if absent), and those of at least
+    `console_level` to standard error. May be called again: the last call counts. Raises
+    StorageError when the folder cannot be written."""
     folder, level = settings.data / "logs", settings.log_level
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -129,7 +130,7 @@ def configure(settings: Place) -> None:
     for handler, passing in (
         (everything, AtLeast(logging.getLevelNamesMapping()[level])),
         (errors, AtLeast(logging.ERROR)),
-        (console, OverTheConversation(logging.WARNING)),
+        (console, OverTheConversation(console_level)),
     ):
         handler.setFormatter(Line(FORMAT))
         handler.addFilter(passing)

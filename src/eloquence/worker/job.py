@@ -1,0 +1,236 @@
+"""One conversation in a room, in a process of its own.
+
+Its exit status says what becomes of the session. `DONE`: nobody needs to hold it, because it is
+over, or another process does. Anything else, a signal included: it is live and has lost its holder.
+So whatever this process cannot mend, it leaves at once: the next one goes on from the stored turns.
+"""
+
+import asyncio
+import faulthandler
+import logging
+import os
+import time
+from contextlib import AsyncExitStack, suppress
+from functools import partial
+from pathlib import Path
+from typing import IO, NoReturn
+
+from livekit import rtc
+from livekit.agents import AutoSubscribe, JobContext, JobProcess
+from livekit.agents.ipc.log_queue import LogQueueHandler
+
+from eloquence.bootstrap.product import Eloquence, opened
+from eloquence.bootstrap.rooms import open_rooms
+from eloquence.coaching.session import SessionEnd
+from eloquence.config import Settings
+from eloquence.conversation.conversation import SUPERSEDED
+from eloquence.errors import EloquenceError, LeaseLostError, RoomError, StorageError
+from eloquence.observability.logs import Line
+from eloquence.protocol import Ended, Failure
+from eloquence.storage.content import LANGUAGES
+from eloquence.storage.leases import Lease
+from eloquence.transports.livekit_room import RoomTransport
+from eloquence.transports.livekit_server import Assignment, assignment
+from eloquence.worker.standstill import watched
+
+log = logging.getLogger("eloquence.worker.job")
+
+DONE = 0
+ABANDONED = 75
+"""EX_TEMPFAIL: try again, elsewhere."""
+
+CONNECT_SECONDS = 10.0
+"""Within which the room must have been joined (TC-09)."""
+LEARNER_SECONDS = 120.0
+"""How long a learner who asked for a session may take to join it (TC-11)."""
+LEAVING_SECONDS = 10.0
+"""Within which the process of a session that is over must have ended."""
+_LAST_LINES_SECONDS = 0.2
+_FAREWELL_SECONDS = 0.5
+_RETRY_SECONDS = 5.0
+
+_PRODUCT = "product"
+
+
+def prepare(settings: Settings, process: JobProcess) -> None:
+    """Loads everything that a conversation needs, before there is one to hold.
+
+    A process that cannot be prepared ends after some seconds, lest it be replaced in a tight loop.
+    """
+    for handler in logging.getLogger().handlers:  # which sends its lines to the worker
+        handler.setFormatter(Line("%(message)s"))
+    runner = asyncio.Runner()
+    stack = AsyncExitStack()
+    try:
+        product = runner.run(stack.enter_async_context(opened(settings)))
+        runner.run(product.warm())
+        for language in LANGUAGES:
+            product.library.exercises(language)
+            product.library.lines(language)
+    except EloquenceError as error:
+        log.error("no conversation can be prepared: %s", error.message)
+        time.sleep(_RETRY_SECONDS)
+        raise
+    # The runner is kept: to close it would close the product, which the job's own loop goes on
+    # with. Nothing in it belongs to a loop.
+    process.userdata[_PRODUCT] = (product, stack, runner)
+
+
+async def hold(context: JobContext) -> None:
+    """The job: holds the session that its metadata name, in the room that it was sent to."""
+    product: Eloquence = context.proc.userdata[_PRODUCT][0]
+    holding = asyncio.create_task(_hold(context, product), name="holding")
+    try:
+        await asyncio.wait({holding})
+    except asyncio.CancelledError:
+        # The worker is gone, or wants this process gone. A conversation that is cancelled would
+        # end its session; one that is left does not.
+        _leave(ABANDONED, "the worker is gone")
+    if holding.exception() is not None:
+        log.error("the job failed", exc_info=holding.exception())
+        _leave(ABANDONED, "the job failed")
+    faulthandler.dump_traceback_later(LEAVING_SECONDS, exit=True)
+    context.shutdown()
+
+
+async def _hold(context: JobContext, product: Eloquence) -> None:
+    given = assignment(context.job.metadata)
+    began = time.monotonic()
+    try:
+        lease = await product.store.claim(given.session, given.epoch)
+    except LeaseLostError:
+        log.info("session %s, epoch %d: held elsewhere, or over", given.session, given.epoch)
+        return
+    except StorageError as error:
+        _leave(ABANDONED, error.message)
+    session = lease.held.stored.session
+    log.info(
+        "session %s: exercise %s, scene %s, %s, epoch %d, claimed in %.0f ms",
+        session.id,
+        session.exercise,
+        session.scenario,
+        session.language,
+        given.epoch,
+        1000 * (time.monotonic() - began),
+    )
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(lease)
+        trace = stack.enter_context(_trace(product.settings.data))
+        stood_still = partial(_leave, ABANDONED, "the event loop stands still")
+        await stack.enter_async_context(watched(stood_still, trace))
+        rooms = await stack.enter_async_context(
+            open_rooms(product.settings, product.library, product.store)
+        )
+        await _joined(context, given)
+        gone = asyncio.Event()
+        context.room.on("disconnected", lambda *_: gone.set())
+        watching = (
+            asyncio.create_task(_until_lost(lease, product, context.room)),
+            asyncio.create_task(_until_gone(lease, product, gone)),
+        )
+        learner = rooms.identity(lease.held.learner, session.id)
+        try:
+            ended = await _converse(product, lease, RoomTransport(context.room, learner))
+        finally:
+            for task in watching:
+                task.cancel()
+        if not ended:
+            return
+        try:
+            await rooms.livekit.delete(lease.held.room)
+        except RoomError as error:
+            # It closes by itself once it is empty.
+            log.info("the room of session %s stays: %s", session.id, error.message)
+
+
+async def _joined(context: JobContext, given: Assignment) -> None:
+    """Joins the room, in time or not at all."""
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            await context.connect(auto_subscribe=AutoSubscribe.AUDIO_ONLY)
+    except (TimeoutError, rtc.ConnectError) as error:
+        _leave(ABANDONED, f"the room of session {given.session}: {type(error).__name__}")
+
+
+async def _converse(product: Eloquence, lease: Lease, line: RoomTransport) -> bool:
+    """Holds the session to its end, and tells it to the learner. False when another process holds
+    it now."""
+    session_id = lease.held.stored.session.id
+    async with line as transport:
+        resumed = bool(lease.held.stored.turns)
+        if not resumed and not await transport.learner_joined(LEARNER_SECONDS):
+            log.info("session %s: nobody came", session_id)
+            await _end(lease, SessionEnd(status="interrupted", reason="abandoned", duration=0.0))
+            return True
+        try:
+            end = await product.hold(lease, transport)
+        except LeaseLostError:
+            return False
+        except StorageError as error:
+            _leave(ABANDONED, error.message)
+        except EloquenceError as error:
+            log.error("session %s failed: %s", session_id, error.code)
+            await _end(lease, SessionEnd(status="failed", reason=error.code, duration=0.0))
+            transport.send(
+                Failure(
+                    code=error.code,
+                    message=error.message,
+                    mend=error.mend,
+                    retryable=error.retryable,
+                )
+            )
+        else:
+            log.info("session %s: %s, %s", session_id, end.status, end.reason)
+            if end.reason == SUPERSEDED:
+                return False
+            transport.send(Ended(session=session_id, status=end.status, reason=end.reason))
+    return True
+
+
+async def _end(lease: Lease, end: SessionEnd) -> None:
+    """Ends a session that no conversation has ended."""
+    with suppress(StorageError):  # it was, or is held elsewhere, or a watcher will find it
+        await lease.end(lease.held.stored.session.id, end)
+
+
+async def _until_lost(lease: Lease, product: Eloquence, room: rtc.Room) -> None:
+    """Leaves without a word when another process holds the session."""
+    await lease.lost.wait()
+    if await _is_over(lease, product):
+        # It was ended, perhaps by this very process, which has some seconds to close.
+        await asyncio.sleep(LEAVING_SECONDS)
+    with suppress(Exception):
+        async with asyncio.timeout(_FAREWELL_SECONDS):
+            await room.disconnect()
+    _leave(DONE, "the session is over, or held by another process")
+
+
+async def _until_gone(lease: Lease, product: Eloquence, gone: asyncio.Event) -> None:
+    """Leaves when the room is lost for good: there is another one for the next process."""
+    await gone.wait()
+    _leave(DONE if await _is_over(lease, product) else ABANDONED, "the room is gone")
+
+
+async def _is_over(lease: Lease, product: Eloquence) -> bool:
+    try:
+        return (await product.store.get(lease.held.stored.session.id)).end is not None
+    except StorageError:
+        return False
+
+
+def _trace(data: Path) -> IO[bytes]:
+    """Where a process that stands still writes where it stood."""
+    try:
+        return (data / "logs" / "eloquence_errors.log").open("ab")
+    except OSError:
+        return Path(os.devnull).open("ab")
+
+
+def _leave(status: int, why: str) -> NoReturn:
+    """Ends this process at once."""
+    log.warning("leaving: %s", why)
+    for handler in logging.getLogger().handlers:
+        handler.close()  # the engine's sends its lines from a thread
+        if isinstance(handler, LogQueueHandler):
+            handler.thread.join(_LAST_LINES_SECONDS)
+    os._exit(status)
