@@ -77,7 +77,7 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with (
             opened(settings) as eloquence,
-            open_limits(settings) as limits,
+            open_limits(settings, eloquence.store.requests) as limits,
             asyncio.TaskGroup() as tasks,
         ):
             app.state.eloquence = eloquence

@@ -33,8 +33,11 @@ log = logging.getLogger("eloquence.server")
 class Limits:
     """The limits of the settings. Each call raises TooManyError, with the seconds to wait."""
 
-    def __init__(self, settings: Settings, redis: RedisStorage | None = None) -> None:
+    def __init__(
+        self, settings: Settings, requests: Requests, redis: RedisStorage | None = None
+    ) -> None:
         self._settings = settings
+        self._requests = requests
         self._own = MovingWindowRateLimiter(MemoryStorage())
         self._common = MovingWindowRateLimiter(redis) if redis is not None else None
         self._away_until = 0.0
@@ -44,14 +47,14 @@ class Limits:
         self._starts_there = per_minute(settings.starts_per_address, namespace="starts")
         self._tokens = per_minute(TOKENS_PER_MINUTE, namespace="tokens")
 
-    async def start(self, account: Account, address: str, requests: Requests) -> None:
+    async def start(self, account: Account, address: str) -> None:
         """One more session begins."""
         if account.id:  # without accounts everybody is the same learner
             await self._count(self._starts, "account", account.id)
         await self._count(self._starts_there, "address", address)
         most = 60 * self._settings.minutes_per_day
         if account.id and most:
-            talked, after = await requests.talked(account.id)
+            talked, after = await self._requests.talked(account.id)
             if talked >= most:
                 raise TooManyError(
                     f"{self._settings.minutes_per_day:g} minutes a day are talked.",
@@ -93,10 +96,10 @@ class Limits:
 
 
 @asynccontextmanager
-async def open_limits(settings: Settings) -> AsyncIterator[Limits]:
+async def open_limits(settings: Settings, requests: Requests) -> AsyncIterator[Limits]:
     """The limits, counted in Redis where the settings name one."""
     if not settings.redis_url:
-        yield Limits(settings)
+        yield Limits(settings, requests)
         return
     from redis.asyncio import ConnectionPool
     from redis.asyncio.retry import Retry
@@ -116,7 +119,7 @@ async def open_limits(settings: Settings) -> AsyncIterator[Limits]:
         connection_pool=pool,  # type: ignore[arg-type] # passed on to redis-py
     )
     try:
-        yield Limits(settings, redis)
+        yield Limits(settings, requests, redis)
     finally:
         await pool.disconnect()
 

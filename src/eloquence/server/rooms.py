@@ -47,12 +47,11 @@ async def ask(
 ) -> dict[str, Any]:
     """Makes a session, its room, and sends for a worker; the answer is what one needs to join
     (`Ticket`). The same `Idempotency-Key` gives the same session for 10 minutes."""
-    eloquence: Eloquence = request.app.state.eloquence
     limits: Limits = request.app.state.limits
     address = request.app.state.addresses.of(request)
 
     async def allowed() -> None:
-        await limits.start(who, address, eloquence.store.requests)
+        await limits.start(who, address)
 
     return asdict(await _rooms(request).ask(hello, who, key=key, allowed=allowed))
 
