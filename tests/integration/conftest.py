@@ -116,6 +116,7 @@ class RoomTalk:
     push_to_talk: bool = False
     idle: float = 600.0
     away: float = 30.0
+    transport: type[RoomTransport] = RoomTransport
     learner: RoomLearner = field(init=False, repr=False)
     stored: StoredSession = field(init=False, repr=False)
     end: SessionEnd = field(init=False, repr=False)
@@ -136,17 +137,15 @@ class RoomTalk:
             plan = self._plan()
 
             async def coach() -> None:
-                async with joined(self.livekit, self.room, "coach-1") as room:
-                    async with RoomTransport(room, self.identity) as transport:
-                        assert await transport.learner_joined(20.0)
-                        self.end = await Conversation(plan, transport, store).run()
-                        transport.send(
-                            Ended(
-                                session=plan.session.id,
-                                status=self.end.status,
-                                reason=self.end.reason,
-                            )
-                        )
+                async with (
+                    joined(self.livekit, self.room, "coach-1") as room,
+                    self.transport(room, self.identity) as transport,
+                ):
+                    assert await transport.learner_joined(20.0)
+                    self.end = end = await Conversation(plan, transport, store).run()
+                    transport.send(
+                        Ended(session=plan.session.id, status=end.status, reason=end.reason)
+                    )
 
             async def follow(learner: RoomLearner) -> None:
                 await script(learner)

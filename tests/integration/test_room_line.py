@@ -6,7 +6,6 @@ from collections.abc import Callable
 import pytest
 from tests.integration.conftest import RoomTalk
 
-from eloquence import protocol
 from eloquence.testing.room_learner import RoomLearner
 
 pytestmark = [pytest.mark.speech]

@@ -20,7 +20,7 @@ from typing import Any, Self
 from livekit import rtc
 from livekit.agents import utils
 from livekit.agents.voice import io
-from livekit.rtc.participant import PublishDataError, PublishTrackError, UnpublishTrackError
+from livekit.rtc.participant import PublishDataError, PublishTrackError
 
 from eloquence import protocol
 from eloquence.conversation.transport import Playback, Presence
@@ -59,6 +59,7 @@ _HEARD_SECONDS = 3.0
 """Time that the learner's client has to subscribe before the sound begins anyway."""
 _MESSAGES_AT_MOST = 256
 """Messages that may wait, either way, before the oldest (ours) or the line (theirs) is dropped."""
+_SEND_SECONDS = 5.0
 _LAST_WORDS_SECONDS = 1.0
 
 
@@ -355,8 +356,8 @@ class RoomTransport:
         self._publication: rtc.LocalTrackPublication | None = None
         self._present = False
         self._lost = False
-        self._connected = asyncio.Event()
-        self._connected.set()
+        self._heard = asyncio.Event()
+        """Whether somebody has subscribed to the track."""
         self._joined = asyncio.Event()
         self._inbox: deque[ClientMessage | RemoteProtocolError] = deque()
         self._outbox: deque[str] = deque(maxlen=_MESSAGES_AT_MOST)
@@ -370,8 +371,9 @@ class RoomTransport:
             "data_received": self._on_data,
             "track_subscribed": self._on_track,
             "track_unsubscribed": self._on_track_gone,
+            "local_track_subscribed": self._on_heard,
             "participant_disconnected": self._on_departure,
-            "reconnecting": self._on_reconnecting,
+            "local_track_republished": self._on_republished,
             "reconnected": self._on_reconnected,
             "disconnected": self._on_disconnected,
         }
@@ -392,7 +394,8 @@ class RoomTransport:
         except BaseException:
             await self._close()
             raise
-        self._spawn(self._play())
+        self._spawn(self._begin())
+        self._spawn(self._loudspeaker.play())
         self._spawn(self._send())
         return self
 
@@ -422,7 +425,8 @@ class RoomTransport:
     @on_presence.setter
     def on_presence(self, listener: Presence | None) -> None:
         self._presence = listener
-        if listener is not None and self._joined.is_set() and not self._present:
+        there = self._learner in self._room.remote_participants
+        if listener is not None and not self._present and (self._joined.is_set() or not there):
             listener(False)
 
     @property
@@ -500,16 +504,19 @@ class RoomTransport:
     ) -> None:
         self._microphone.leave(publication.sid)
 
+    def _on_heard(self, track: rtc.Track) -> None:
+        self._heard.set()
+
     def _on_departure(self, participant: rtc.RemoteParticipant) -> None:
         if participant.identity == self._learner:
             self._see(present=False)
 
-    def _on_reconnecting(self) -> None:
-        self._connected.clear()
-        self._loudspeaker.cut(True)
+    def _on_republished(self, *_: object) -> None:
+        self._wait_to_be_heard()
+        self._spawn(self._begin())
 
     def _on_reconnected(self) -> None:
-        self._spawn(self._go_on())
+        self._spawn(self._publish_again())
 
     def _on_disconnected(self, *_: object) -> None:
         self._lose()
@@ -524,34 +531,36 @@ class RoomTransport:
         if self._presence is not None:
             self._presence(present)
 
+    def _wait_to_be_heard(self) -> None:
+        self._heard.clear()
+        self._loudspeaker.cut(True)
+
     # what is done meanwhile
 
     async def _publish(self) -> None:
+        self._wait_to_be_heard()
         track = rtc.LocalAudioTrack.create_audio_track(TRACK, self._loudspeaker.source)
         options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
         me = self._room.local_participant
         self._publication = await me.publish_track(track, options)
 
-    async def _go_on(self) -> None:
-        """Goes on after the line to the server was lost: with the track that the SDK has published
-        again, or with a new one when it has not."""
+    async def _begin(self) -> None:
+        """Lets the sound begin when the track is listened to, so that nothing of it is lost."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_HEARD_SECONDS):
+                await self._heard.wait()
+        self._loudspeaker.cut(False)
+
+    async def _publish_again(self) -> None:
+        """Publishes the track when the SDK, which has joined the room again, has not done so."""
         assert self._publication is not None
         if self._publication.sid not in self._room.local_participant.track_publications:
             await self._publish()
-        self._connected.set()
-        self._loudspeaker.cut(False)
-
-    async def _play(self) -> None:
-        assert self._publication is not None
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_HEARD_SECONDS):
-                await self._publication.wait_for_subscription()
-        await self._loudspeaker.play()
+            await self._begin()
 
     async def _send(self) -> None:
         me = self._room.local_participant
         while True:
-            await self._connected.wait()
             if not self._outbox:
                 self._all_sent.set()
                 self._queued.clear()
@@ -594,7 +603,4 @@ class RoomTransport:
         self._lose()
         await self._microphone.aclose()
         await utils.aio.cancel_and_wait(*self._tasks)
-        if self._publication is not None and self._room.isconnected():
-            with suppress(UnpublishTrackError, KeyError):
-                await self._room.local_participant.unpublish_track(self._publication.sid)
         await self._loudspeaker.source.aclose()
