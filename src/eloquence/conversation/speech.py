@@ -53,8 +53,8 @@ async def _pieces(
     stage: tts.TTS[Any], stream: tts.SynthesizeStream | tts.ChunkedStream
 ) -> AsyncIterator[bytes]:
     resampler: rtc.AudioResampler | None = None
-    if stage.sample_rate != RATE or stage.num_channels != 1:
-        resampler = rtc.AudioResampler(stage.sample_rate, RATE, num_channels=stage.num_channels)
+    if stage.sample_rate != RATE:
+        resampler = rtc.AudioResampler(stage.sample_rate, RATE)
     try:
         while True:
             async with asyncio.timeout(PATIENCE):

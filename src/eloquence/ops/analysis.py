@@ -209,9 +209,9 @@ async def recorded_session(
     )
 
 
-def turn_spans(samples: Samples | Waveform) -> list[Span]:
-    """Where there may be speech: stretches of at most `LONGEST_TURN` seconds, with silences of at
-    least `TURN_SILENCE` between them or a cut. `samples` are mono at `RATE`."""
+def turn_spans(samples: Samples | Waveform, longest: float = LONGEST_TURN) -> list[Span]:
+    """Where there may be speech: stretches of at most `longest` seconds, with silences of at least
+    `TURN_SILENCE` between them or a cut. `samples` are mono at `RATE`."""
     size = round(_FRAME * RATE)
     count = len(samples) // size
     if not count:
@@ -232,7 +232,7 @@ def turn_spans(samples: Samples | Waveform) -> list[Span]:
     return [
         (first * _FRAME, last * _FRAME)
         for whole in found
-        for first, last in _shortened(whole, loud, level)
+        for first, last in _shortened(whole, loud, level, longest)
     ]
 
 
@@ -259,9 +259,17 @@ async def _recognised(
     """What was said in a turn; the words are None when their times are not known."""
     if recognise is None:
         return "", None
+    return await recognised_in(samples, sentence_spans(sound.speech), recognise)
+
+
+async def recognised_in(
+    samples: Waveform, spans: Sequence[Span], recognise: "Recognise"
+) -> tuple[str, tuple[Word, ...] | None]:
+    """What is said in stretches of a recording, with times from its start; the words are None when
+    their times are not known."""
     texts: list[str] = []
     words: list[Word] | None = []
-    for start, end in sentence_spans(sound.speech):
+    for start, end in spans:
         begin = round(start * RATE)
         text, timed = await recognise(as_float(samples[begin : round(end * RATE)]), RATE)
         if text:
@@ -306,11 +314,11 @@ def _measured(samples: Waveform, start: float, end: float) -> Sound:
 
 
 def _shortened(
-    whole: tuple[int, int], loud: NDArray[np.bool_], level: NDArray[np.float64]
+    whole: tuple[int, int], loud: NDArray[np.bool_], level: NDArray[np.float64], longest: float
 ) -> list[tuple[int, int]]:
-    """The stretch, cut at its longest silences where it is too long."""
+    """The stretch, cut at its longest silences where it is longer than `longest` seconds."""
     first, last = whole
-    most = round(LONGEST_TURN / _FRAME)
+    most = round(longest / _FRAME)
     parts = []
     while last - first > most:
         begin, end = first + most // 2, first + most

@@ -47,6 +47,9 @@ def status_cause(status: int) -> Cause:
     return "bad_request" if 400 <= status < 500 else "internal"
 
 
-def failure(stage: Stage, who: str, why: Cause, *, mend: str = "") -> ProviderError:
-    """Our error for a stage: `who` is the vendor or host, `mend` what the operator can do."""
-    return _ERRORS[stage](f"{who} {_SAID[why]}.", cause=why, mend=mend)
+def failure(
+    stage: Stage, who: str, why: Cause, *, mend: str = "", after: float | None = None
+) -> ProviderError:
+    """Our error for a stage: `who` is the vendor or host, `mend` what the operator can do, `after`
+    how many seconds the vendor asks to wait."""
+    return _ERRORS[stage](f"{who} {_SAID[why]}.", cause=why, mend=mend, after=after)

@@ -9,7 +9,7 @@ import asyncio
 import io
 import json
 import wave
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from functools import partial
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -48,6 +48,12 @@ from eloquence.registry import Provider, Readiness, Stage
 
 T = TypeVar("T")
 Seconds = Annotated[float, Field(gt=0, le=120)]
+
+VOICES: Mapping[str, Literal["feminine", "masculine"]] = {
+    **dict.fromkeys(("alloy", "coral", "marin", "nova", "sage", "shimmer"), "feminine"),
+    **dict.fromkeys(("ash", "ballad", "cedar", "echo", "fable", "onyx", "verse"), "masculine"),
+}
+"""OpenAI's own voices, by how they come across."""
 
 _SPEECH_RATE = 24_000
 _PROBE_SECONDS = 5.0
@@ -261,7 +267,12 @@ def heard(body: str) -> Heard:
     try:
         answer = json.loads(body)
         words = tuple(
-            HeardWord(str(word["word"]).strip(), float(word["start"]), float(word["end"]))
+            HeardWord(
+                str(word["word"]).strip(),
+                float(word["start"]),
+                float(word["end"]),
+                min(1.0, max(0.0, float(word.get("conf") or 1.0))),
+            )
             for word in answer.get("words") or ()
         )
         text = answer["text"]

@@ -5,11 +5,13 @@ and a few kilobytes can stand for hours. The length is counted in samples, never
 """
 
 import asyncio
+import io
 import os
 import stat
 import sys
 import tempfile
 import threading
+import wave
 import weakref
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -63,18 +65,36 @@ class Decoded(NamedTuple):
     duration: float
 
 
+def plain(file: IO[bytes]) -> Decoded | None:
+    """The sound of a WAV file that is already as `decode` would make it, 16-bit mono at `RATE`:
+    there is nothing to decode in it. None for any other file."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    try:
+        with wave.open(file) as sound:
+            if (sound.getnchannels(), sound.getsampwidth(), sound.getframerate()) != (1, 2, RATE):
+                return None
+            pcm = sound.readframes(min(sound.getnframes(), size // 2))
+    except (wave.Error, EOFError, ValueError, RuntimeError):
+        return None
+    samples = Waveform(io.BytesIO(pcm[: len(pcm) // 2 * 2]))
+    return Decoded(samples, len(samples) / RATE) if len(samples) else None
+
+
 async def decode(
     path: Path,
     *,
     max_seconds: float = MAX_SECONDS,
     progress: Callable[[float], None] | None = None,
+    name: str = "",
 ) -> Decoded:
     """The sound of a WAV, FLAC, MP3 or Ogg (Vorbis, Opus) file of at most `max_seconds`.
 
     `progress` is called with the share of the file that was read, 0..1. Raises RecordingError,
-    which names the cause and what to do.
+    which names the cause and what to do, and the file by `name` or else its path.
     """
-    descriptor = _opened(path)
+    shown = name or str(path)
+    descriptor = _opened(path, shown)
     try:
         child = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -118,29 +138,29 @@ async def decode(
                 tasks.create_task(keep(child.stdout, file))
                 tasks.create_task(child.wait())
         except TimeoutError as error:
-            raise _refusal(path, "time", max_seconds) from error
+            raise _refusal(shown, "time", max_seconds) from error
         except OSError as error:
-            raise _refusal(path, "disk", max_seconds) from error
+            raise _refusal(shown, "disk", max_seconds) from error
         finally:
             if child.returncode is None:
                 child.kill()
                 await child.wait()
         if child.returncode != 0 or told:
-            raise _refusal(path, told or "died", max_seconds)
+            raise _refusal(shown, told or "died", max_seconds)
         samples = Waveform(file)
         unfinished.pop_all()
     return Decoded(samples, len(samples) / RATE)
 
 
-def _opened(path: Path) -> int:
+def _opened(path: Path, name: str) -> int:
     """A descriptor of the file, which is known to be one and not to be empty."""
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except FileNotFoundError as error:
-        raise RecordingError(f"There is no file {path}.", mend="Check its name.") from error
+        raise RecordingError(f"There is no file {name}.", mend="Check its name.") from error
     except OSError as error:
         raise RecordingError(
-            f"The file {path} cannot be opened: {error.strerror}.",
+            f"The file {name} cannot be opened: {error.strerror}.",
             mend="Check that you may read it.",
         ) from error
     found = os.fstat(descriptor)
@@ -148,44 +168,44 @@ def _opened(path: Path) -> int:
         return descriptor
     os.close(descriptor)
     if stat.S_ISREG(found.st_mode):
-        raise RecordingError(f"The file {path} is empty.", mend="Record or export it again.")
-    raise RecordingError(f"{path} is not a file.", mend="Give a WAV, FLAC, MP3 or Ogg file.")
+        raise RecordingError(f"The file {name} is empty.", mend="Record or export it again.")
+    raise RecordingError(f"{name} is not a file.", mend="Give a WAV, FLAC, MP3 or Ogg file.")
 
 
-def _refusal(path: Path, told: str, max_seconds: float) -> RecordingError:
+def _refusal(name: str, told: str, max_seconds: float) -> RecordingError:
     cause, _, detail = told.partition(" ")
     minutes = f"{max_seconds / 60:g} min"
     message, mend = {
         "not_sound": (
-            f"The file {path} is not a recording that can be read, or it is damaged.",
+            f"The file {name} is not a recording that can be read, or it is damaged.",
             f"WAV, FLAC, MP3 and Ogg (Vorbis, Opus) are read. {_CONVERT}",
         ),
         "format": (
-            f"The file {path} holds sound as {detail}, which is not read.",
+            f"The file {name} holds sound as {detail}, which is not read.",
             f"WAV, FLAC, MP3 and Ogg (Vorbis, Opus) are read. {_CONVERT}",
         ),
         "rate": (
-            f"The file {path} claims {detail} samples per second; 8000 to 192000 are read.",
+            f"The file {name} claims {detail} samples per second; 8000 to 192000 are read.",
             _CONVERT,
         ),
-        "channels": (f"The file {path} claims {detail} channels; 1 to 8 are read.", _CONVERT),
+        "channels": (f"The file {name} claims {detail} channels; 1 to 8 are read.", _CONVERT),
         "damaged": (
-            f"The file {path} is damaged after {detail} s.",
+            f"The file {name} is damaged after {detail} s.",
             "Export it again, or cut it before that place.",
         ),
         "too_long": (
-            f"The recording {path} is longer than {minutes}.",
+            f"The recording {name} is longer than {minutes}.",
             "Cut it into shorter parts.",
         ),
-        "empty": (f"The file {path} holds no sound at all.", "Record or export it again."),
-        "memory": (f"The file {path} needs more memory than a recording may.", _CONVERT),
+        "empty": (f"The file {name} holds no sound at all.", "Record or export it again."),
+        "memory": (f"The file {name} needs more memory than a recording may.", _CONVERT),
         "disk": (
-            f"The sound of {path} could not be unpacked: the disk is full.",
+            f"The sound of {name} could not be unpacked: the disk is full.",
             "Free some space: an hour of sound takes 120 MB while it is analysed.",
         ),
         "time": (
-            f"The file {path} took more than {WALL_SECONDS:g} s to read.",
+            f"The file {name} took more than {WALL_SECONDS:g} s to read.",
             "Cut it into shorter parts.",
         ),
-    }.get(cause, (f"The file {path} could not be read: its decoder stopped.", _CONVERT))
+    }.get(cause, (f"The file {name} could not be read: its decoder stopped.", _CONVERT))
     return RecordingError(message, mend=mend)

@@ -1,0 +1,173 @@
+"""The stages of the settings, each one used alone: hearing a recording, speaking a text, passing a
+chat on."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ValidationError
+
+from eloquence import registry
+from eloquence.bootstrap.stages import BY_EAR, choose
+from eloquence.coaching.character import DEFAULT_CHARACTER, Character, Language, Voice
+from eloquence.config import Settings, surroundings
+from eloquence.errors import ConfigurationError, DependencyNotFoundError, TextToSpeechError
+from eloquence.registry import Choice, Stage
+from eloquence.storage import content
+
+if TYPE_CHECKING:
+    from eloquence.conversation.recognition import Recognise
+    from eloquence.conversation.speech import Spoken
+    from eloquence.conversation.stages import Resources, StageContext
+    from eloquence.providers.passing import Answer, Patience
+
+EXERCISE = "conversation_libre_marie"
+"""What a stage is told that it is part of: every provider wants to know."""
+
+
+class Speech:
+    """The stages of these settings, outside any conversation. What they load is shared."""
+
+    def __init__(
+        self, settings: Settings, library: content.Library, resources: "Resources"
+    ) -> None:
+        self.settings = settings
+        self._library = library
+        self._resources = resources
+
+    def choice(self, stage: Stage, language: Language) -> Choice:
+        """Who serves the stage, which may not be ready; for `llm` the host of the settings or of
+        the environment, as no other language model can be asked from outside. Raises
+        ConfigurationError."""
+        if stage != "llm":
+            chosen = choose(self.settings, stage, language)
+            return _words_needed(chosen) if chosen.provider.name == BY_EAR else chosen
+        wanted = self.settings.llm
+        if wanted.provider not in ("auto", "openai"):
+            raise ConfigurationError(
+                f"The language model {wanted.provider!r} answers in conversations only.",
+                mend="Set ELOQUENCE_LLM=openai and the key of a host, as SCALEWAY_SECRET_KEY.",
+            )
+        options = wanted.options if wanted.provider == "openai" else {}
+        return registry.choose("llm", "openai", options, language, (), environment=surroundings())
+
+    @asynccontextmanager
+    async def passed_on(
+        self,
+        path: str,
+        body: bytes | None,
+        language: Language,
+        *,
+        headers: Mapping[str, str],
+        patience: "Patience",
+    ) -> "AsyncIterator[Answer]":
+        """The answer of the host of the settings to a chat, or to a GET without a body. Raises
+        ConfigurationError when there is no host, LanguageModelError."""
+        from eloquence.providers import passing
+
+        options: Any = self._ready(self.choice("llm", language)).options
+        asked = None if body is None else passing.chat(body, options.chosen_model())
+        client = self._resources.get(
+            "passing client", partial(passing.new_client, patience), passing.close
+        )
+        async with passing.passed_on(
+            client, options.host(), path, asked, headers=headers, patience=patience
+        ) as answer:
+            yield answer
+
+    def recogniser(self, language: Language) -> "AbstractAsyncContextManager[Recognise]":
+        """A function that recognises. Raises ConfigurationError when nobody can."""
+        from eloquence.conversation.recognition import recogniser
+
+        chosen = self._ready(self.choice("stt", language))
+        context = self._context(language)
+        return recogniser(partial(chosen.provider.create, chosen.options, context))
+
+    def spoken(
+        self, text: str, language: Language, *, voice: str = "", model: str = ""
+    ) -> "AbstractAsyncContextManager[Spoken]":
+        """The text, spoken. `voice` is one of the provider's own, or one of OpenAI's, for which
+        the provider's nearest speaks (TTS-02, X-29); `model` counts where there is a choice of
+        them. Raises ConfigurationError when nobody can speak, TextToSpeechError for a voice that
+        is unknown."""
+        from eloquence.conversation.speech import spoken
+
+        chosen = self._ready(self.choice("tts", language))
+        kind = Voice()
+        if voice:
+            chosen, kind = _voiced(chosen, voice, language)
+        if model and chosen.provider.name == "openai":
+            chosen = _with(chosen, language, model=model)
+        context = self._context(language, kind)
+        return spoken(partial(chosen.provider.create, chosen.options, context), text)
+
+    def _ready(self, choice: Choice) -> Choice:
+        if choice.readiness.ready:
+            return choice
+        raise DependencyNotFoundError(choice.readiness.detail, mend=choice.readiness.mend)
+
+    def _context(self, language: Language, voice: Voice | None = None) -> "StageContext":
+        from eloquence.conversation.stages import StageContext
+
+        exercise = self._library.exercise(EXERCISE, language)
+        character: Character = self._library.character(DEFAULT_CHARACTER, language)
+        if voice is not None:
+            character = character.model_copy(update={"voice": voice})
+        return StageContext(language, exercise, exercise.scenario(), character, self._resources)
+
+
+@asynccontextmanager
+async def speech(settings: Settings) -> AsyncIterator[Speech]:
+    """The stages of these settings; what they loaded is let go of at the end."""
+    from eloquence.conversation.stages import Resources
+
+    resources = Resources()
+    try:
+        yield Speech(settings, content.load(None), resources)
+    finally:
+        await resources.close()
+
+
+def _words_needed(by_ear: Choice) -> Choice:
+    readiness = replace(
+        by_ear.readiness,
+        ready=False,
+        detail="There is no recogniser: what is said cannot be written down.",
+        mend=by_ear.readiness.mend or "eloquence models list",
+    )
+    return replace(by_ear, readiness=readiness)
+
+
+def _voiced(chosen: Choice, voice: str, language: Language) -> tuple[Choice, Voice]:
+    """The choice with that voice, and what it is like."""
+    from eloquence.providers.openai import VOICES
+
+    kind = Voice(kind=VOICES.get(voice, "feminine"))
+    if chosen.provider.name != "openai" and voice in VOICES:
+        return chosen, kind
+    return _with(chosen, language, voice=voice), kind
+
+
+def _with(chosen: Choice, language: Language, **changes: str) -> Choice:
+    """The choice with other options. Raises TextToSpeechError when it cannot be so."""
+    options: BaseModel = chosen.options
+    told = ", ".join(f"{name} {value!r}" for name, value in changes.items())
+    mend = "Leave it out, or give one that this voice knows: docs/settings.md."
+    if not changes.keys() <= type(options).model_fields.keys():
+        raise _unknown(chosen, told, mend)
+    try:
+        options = type(options).model_validate(options.model_dump() | changes)
+    except ValidationError:
+        raise _unknown(chosen, told, mend) from None
+    readiness = chosen.provider.check(options, language)
+    if not readiness.ready:
+        raise _unknown(chosen, told, readiness.mend)
+    return replace(chosen, options=options, readiness=readiness)
+
+
+def _unknown(chosen: Choice, told: str, mend: str) -> TextToSpeechError:
+    return TextToSpeechError(
+        f"The voice of {chosen.provider.name} has no {told}.", cause="bad_request", mend=mend
+    )

@@ -1,0 +1,22 @@
+"""Taking a port, for the commands that serve."""
+
+import socket
+
+
+def listener(host: str, port: int, command: str) -> socket.socket:
+    """A socket bound to the address, port 0 being any free one. Raises ConfigurationError, which
+    tells how to start `command` elsewhere (X-02)."""
+    from eloquence.errors import ConfigurationError
+
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise ConfigurationError(
+            f"Cannot listen on {host}:{port}: {error.strerror}.",
+            mend=f"Stop what uses that port, or choose another: {command} --port {port + 1}.",
+        ) from error
+    return listening

@@ -1,0 +1,171 @@
+"""Passing a request on to an OpenAI-compatible host, and its answer back as it comes.
+
+The host's key is added here; nothing else of whoever asked goes along. What a host says of a
+failure stays here: it may quote what was said, or a key.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import httpx2 as httpx
+
+from eloquence.errors import ProviderError
+from eloquence.providers._failures import failure, status_cause
+from eloquence.providers._hosts import Host
+
+EVENTS = "text/event-stream"
+_KINDS = frozenset({"application/json", EVENTS})
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a host may take, in seconds: to accept the connection, for its next piece, and for
+    the whole answer (RES-01)."""
+
+    connect: float = 90.0
+    answer: float = 60.0
+    whole: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`kind` is its media type. Reading the pieces raises LanguageModelError."""
+
+    kind: str
+    pieces: AsyncIterator[bytes]
+
+
+def new_client(patience: Patience) -> httpx.AsyncClient:
+    """A client for any number of requests at once; the caller closes it."""
+    return httpx.AsyncClient(
+        timeout=httpx.Timeout(patience.answer, connect=patience.connect),
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=32),
+    )
+
+
+async def close(client: httpx.AsyncClient) -> None:
+    await client.aclose()
+
+
+@asynccontextmanager
+async def passed_on(
+    client: httpx.AsyncClient,
+    host: Host,
+    path: str,
+    body: bytes | None = None,
+    *,
+    headers: Mapping[str, str],
+    patience: Patience,
+) -> AsyncIterator[Answer]:
+    """The host's answer to `body` (a GET without one); leaving closes the connection if it is not
+    at its end. Raises LanguageModelError with the cause and, from 429, when to try again."""
+    until = asyncio.get_running_loop().time() + patience.connect + patience.whole
+    asked = {"Accept-Encoding": "identity", **headers}
+    if body is not None:
+        asked["Content-Type"] = "application/json"
+    if host.key is not None:
+        asked["Authorization"] = f"Bearer {host.key.get_secret_value()}"
+    request = client.build_request(
+        "GET" if body is None else "POST", f"{host.url}{path}", content=body, headers=asked
+    )
+    try:
+        response = await client.send(request, stream=True)
+    except httpx.HTTPError as error:
+        raise _unanswered(host, error) from None
+    try:
+        if response.status_code != 200:
+            raise refusal(host, response.status_code, response.headers.get("retry-after", ""))
+        kind = response.headers.get("content-type", "").split(";")[0].strip().lower()
+        if kind not in _KINDS:
+            raise failure("llm", host.name, "bad_answer", mend=f"Check the address {host.url}.")
+        yield Answer(kind, _pieces(host, response, until))
+    finally:
+        await response.aclose()
+
+
+async def _pieces(host: Host, response: httpx.Response, until: float) -> AsyncIterator[bytes]:
+    pieces = response.aiter_bytes()
+    first = True
+    while True:
+        try:
+            async with asyncio.timeout_at(until):
+                piece = await anext(pieces, b"")
+        except (httpx.HTTPError, TimeoutError) as error:
+            raise _unanswered(host, error) from None
+        if first and not piece:
+            raise failure("llm", host.name, "bad_answer", mend="Try again in a moment.")
+        if not piece:
+            return
+        first = False
+        yield piece
+
+
+def refusal(host: Host, status: int, retry_after: str = "") -> ProviderError:
+    """What it means that the host answered with this status, and what to do (LLM-06, LLM-07)."""
+    cause = status_cause(status) if status >= 400 else "bad_answer"
+    mend = f"Check the address {host.url}."
+    if status == 508:
+        mend = "Its address leads back to this service. Give llm a base_url: see docs/settings.md."
+    elif cause == "authentication":
+        mend = f"HTTP {status}: unauthorized. Check {host.variable}, then start this service again."
+    elif status == 404:
+        mend = f"HTTP 404. Check the address {host.url}, and the name of the model."
+    elif cause == "bad_request":
+        mend = (
+            f"HTTP {status}: invalid request. Check the name of the model, and that each message "
+            "has a role and a content."
+        )
+    elif cause == "rate_limit":
+        mend = "Wait, or look at the quota of the account."
+    elif cause in ("internal", "timeout"):
+        mend = f"HTTP {status}. Try again in a moment."
+    after = seconds_until(retry_after, datetime.now(UTC)) if cause == "rate_limit" else None
+    return failure("llm", host.name, cause, mend=mend, after=after)
+
+
+def seconds_until(retry_after: str, now: datetime) -> float | None:
+    """A `Retry-After` header, seconds or a date, as seconds from now; None when it is neither."""
+    written = retry_after.strip()
+    try:
+        return max(0.0, float(written))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, (parsedate_to_datetime(written) - now).total_seconds())
+    except (ValueError, TypeError):
+        return None
+
+
+def _unanswered(host: Host, error: Exception) -> ProviderError:
+    late = isinstance(error, httpx.TimeoutException | TimeoutError)
+    mend = f"Check the address {host.url} and the network."
+    return failure("llm", host.name, "timeout" if late else "unreachable", mend=mend)
+
+
+def chat(body: bytes, model: str) -> bytes:
+    """The request of a chat, with the model filled in where none is named. Raises
+    LanguageModelError when it is no such request."""
+    try:
+        asked = json.loads(body)
+    except ValueError:
+        asked = None
+    messages = asked.get("messages") if isinstance(asked, dict) else None
+    if not isinstance(messages, list) or not messages or not all(map(_is_message, messages)):
+        raise failure(
+            "llm",
+            "This service",
+            "bad_request",
+            mend="POST a JSON object with messages: a list of objects with a role and a content.",
+        )
+    if asked.get("model"):
+        return body
+    return json.dumps({**asked, "model": model}).encode()
+
+
+def _is_message(message: object) -> bool:
+    return isinstance(message, dict) and isinstance(message.get("role"), str)

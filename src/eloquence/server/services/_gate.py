@@ -1,0 +1,101 @@
+"""What every request to a service keeps to: how much, how many at once, and how long."""
+
+import asyncio
+
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from eloquence.errors import CapacityError
+from eloquence.server.services._problems import problem, told
+
+BODY_SECONDS = 60.0
+"""Seconds within which the whole of a request must have come."""
+OPEN = frozenset({"/health", "/live"})
+"""Answered however much there is to do."""
+
+
+class Gate:
+    """Refuses requests that are too large, too slow, too many, or of a web page: services are for
+    programs, and a page of another site could otherwise use a visitor's browser to reach them.
+
+    A request whose client has left is ended at once, with everything that was begun for it.
+    """
+
+    def __init__(self, app: ASGIApp, *, most_bytes: int, at_once: int) -> None:
+        self._app = app
+        self._most_bytes = most_bytes
+        self._at_once = at_once
+        self._inside = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in OPEN:
+            await self._app(scope, receive, send)
+            return
+        refusal = self._refusal(Headers(scope=scope))
+        if refusal is not None:
+            await refusal(scope, receive, send)
+            return
+        self._inside += 1
+        try:
+            await self._answered(scope, receive, send)
+        finally:
+            self._inside -= 1
+
+    def _refusal(self, headers: Headers) -> JSONResponse | None:
+        if "origin" in headers:
+            return problem(403, "refused", "This service is for programs, not for web pages.")
+        length = headers.get("content-length", "0")
+        if not length.isdecimal() or int(length) > self._most_bytes:
+            return self._too_large()
+        if self._inside >= self._at_once:
+            message = f"All {self._at_once} places of this service are taken."
+            return told(CapacityError(message, mend="Try again in a moment."))
+        return None
+
+    def _too_large(self) -> JSONResponse:
+        return problem(413, "too_large", f"At most {self._most_bytes} bytes are taken.")
+
+    async def _answered(self, scope: Scope, receive: Receive, send: Send) -> None:
+        messages: asyncio.Queue[Message] = asyncio.Queue(1)
+        begun = False
+
+        async def sending(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        async def listening() -> JSONResponse | None:
+            """Until the client has left, or must be refused."""
+            received = 0
+            try:
+                async with asyncio.timeout(BODY_SECONDS):
+                    more = True
+                    while more:
+                        message = await receive()
+                        if message["type"] == "http.disconnect":
+                            return None
+                        received += len(message.get("body", b""))
+                        if received > self._most_bytes:
+                            return self._too_large()
+                        await messages.put(message)
+                        more = message.get("more_body", False)
+            except TimeoutError:
+                return problem(408, "too_slow", f"It did not come within {BODY_SECONDS:g} s.")
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            return None
+
+        working = asyncio.ensure_future(self._app(scope, messages.get, sending))
+        client = asyncio.create_task(listening())
+        try:
+            await asyncio.wait({working, client}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            refusal = client.result() if client.done() else None
+            working.cancel()
+            client.cancel()
+            await asyncio.wait({working, client})
+        if not working.cancelled():
+            working.result()
+        elif refusal is not None and not begun:
+            await refusal(scope, receive, send)

@@ -1,0 +1,96 @@
+"""What a service answers when it cannot do what it was asked."""
+
+import logging
+import math
+from collections.abc import Mapping
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from eloquence.errors import (
+    CapacityError,
+    Cause,
+    ConfigurationError,
+    EloquenceError,
+    ProviderError,
+    RecordingError,
+)
+
+log = logging.getLogger("eloquence.service")
+
+CAUSES: Mapping[Cause, int] = {
+    "authentication": 401,
+    "rate_limit": 429,
+    "timeout": 504,
+    "unreachable": 502,
+    "bad_request": 422,
+    "bad_answer": 502,
+    "internal": 502,
+}
+"""Which HTTP status the failure of a provider gives: its own, where it says what to mend."""
+
+
+def problem(
+    status: int, code: str, detail: str, mend: str = "", after: float | None = None
+) -> JSONResponse:
+    """Problem details; `after` is when to try again, in seconds."""
+    body = {
+        "type": f"urn:eloquence:error:{code}",
+        "title": code.replace("_", " ").capitalize(),
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "mend": mend,
+        "error": {"message": f"{detail} {mend}".rstrip(), "type": code, "code": code},
+    }
+    headers = {} if after is None else {"Retry-After": str(math.ceil(after))}
+    return JSONResponse(body, status, headers, media_type="application/problem+json")
+
+
+def told(error: EloquenceError) -> JSONResponse:
+    """The answer for an error of ours."""
+    status, after = 500, None
+    if isinstance(error, CapacityError):
+        status, after = 503, 1.0
+    elif isinstance(error, ConfigurationError):
+        status, after = 503, 60.0
+    elif isinstance(error, RecordingError):
+        status = 422
+    elif isinstance(error, ProviderError):
+        status, after = CAUSES[error.cause], error.after
+    return problem(status, error.code, error.message, error.mend, after)
+
+
+def explained(app: FastAPI) -> None:
+    """Makes the application answer every failure with problem details."""
+
+    async def failed(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, EloquenceError)
+        log.warning("%s was answered with: %s", request.url.path, error.code)
+        return told(error)
+
+    async def refused(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)
+        if error.status_code == 404:
+            served = f"This service answers: {', '.join(_paths(app))}."
+            return problem(404, "not_found", f"There is no {request.url.path} here.", served)
+        response = problem(error.status_code, "bad_request", error.detail)
+        response.headers.update(error.headers or {})
+        return response
+
+    async def invalid(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        return problem(422, "bad_request", f"{where}: {first['msg']}.")
+
+    app.add_exception_handler(EloquenceError, failed)
+    app.add_exception_handler(HTTPException, refused)
+    app.add_exception_handler(RequestValidationError, invalid)
+
+
+def _paths(app: FastAPI) -> list[str]:
+    """The routes as one asks for them, e.g. `POST /api/tts` (TTS-04)."""
+    return [f"{min(asked).upper()} {path}" for path, asked in app.openapi()["paths"].items()]

@@ -1,0 +1,167 @@
+"""What the services have in common: an application around one stage, and its health."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Annotated, Literal, cast
+
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from pydantic import BaseModel
+
+from eloquence import __version__
+from eloquence.bootstrap.speech import Speech, speech
+from eloquence.coaching.character import Language
+from eloquence.config import Settings
+from eloquence.errors import ConfigurationError, EloquenceError
+from eloquence.registry import Readiness, Stage
+from eloquence.server.services._gate import Gate
+from eloquence.server.services._problems import explained
+
+log = logging.getLogger("eloquence.service")
+
+LOOK_SECONDS = 5.0
+"""How often what was lacking is looked for again."""
+
+Warm = Callable[[Speech, Language], Awaitable[None]]
+
+
+class Health(BaseModel):
+    """Whether the service can do its work; `detail` says who does it, or what is lacking, and
+    `mend` what to do about it."""
+
+    status: Literal["ok", "unavailable"]
+    service: Stage
+    provider: str
+    model: str
+    ready: bool
+    detail: str
+    mend: str
+    leaves_machine: str
+    """The outside host that receives speech or text; empty when all stays on this machine."""
+
+
+class Service:
+    """One stage of these settings, made ready as soon as it can be."""
+
+    def __init__(self, stage: Stage, speech: Speech, warm: Warm | None) -> None:
+        self.stage = stage
+        self.speech = speech
+        self._warm = warm
+        self._lacking: EloquenceError | None = None
+
+    @property
+    def language(self) -> Language:
+        """The language of the settings."""
+        return cast("Language", self.speech.settings.language)
+
+    def health(self) -> Health:
+        provider = self.speech.settings.stage(self.stage).provider
+        try:
+            chosen = self.speech.choice(self.stage, self.language)
+        except ConfigurationError as error:
+            readiness = Readiness(ready=False, detail=error.message, mend=error.mend)
+        else:
+            provider, readiness = chosen.provider.name, chosen.readiness
+        told = readiness
+        if readiness.ready and self._warm is not None:
+            lacking = self._lacking
+            told = Readiness(
+                ready=False,
+                detail=lacking.message if lacking else "It is being made ready.",
+                mend=lacking.mend if lacking else "Try again in a moment.",
+            )
+        return Health(
+            status="ok" if told.ready else "unavailable",
+            service=self.stage,
+            provider=provider,
+            model=readiness.model,
+            ready=told.ready,
+            detail=told.detail,
+            mend=told.mend,
+            leaves_machine=readiness.leaves_machine,
+        )
+
+    async def prepare(self) -> None:
+        """Loads what serves on this machine, as soon as it is there."""
+        while self._warm is not None:
+            with suppress(ConfigurationError):
+                readiness = self.speech.choice(self.stage, self.language).readiness
+                if readiness.leaves_machine:
+                    self._warm = None
+                elif readiness.ready:
+                    await self._try(self._warm)
+            if self._warm is not None:
+                await asyncio.sleep(LOOK_SECONDS)
+
+    async def _try(self, warm: Warm) -> None:
+        try:
+            await warm(self.speech, self.language)
+        except EloquenceError as error:
+            self._lacking = error
+            log.warning("%s cannot be made ready: %s", self.stage, error.code)
+        else:
+            self._warm = self._lacking = None
+
+
+def service(request: Request) -> Service:
+    """The service that a route belongs to."""
+    found: Service = request.app.state.service
+    return found
+
+
+Served = Annotated[Service, Depends(service)]
+
+common = APIRouter()
+
+
+@common.api_route("/health", methods=["GET", "HEAD"])
+async def health(served: Served, response: Response) -> Health:
+    """Whether the service can serve (STT-03, LLM-05, TTS-03, X-12)."""
+    found = served.health()
+    response.status_code = 200 if found.ready else 503
+    return found
+
+
+@common.api_route("/live", methods=["GET", "HEAD"])
+async def live() -> dict[str, str]:
+    """Whether the process is alive."""
+    return {"status": "ok"}
+
+
+def application(
+    stage: Stage,
+    settings: Settings,
+    router: APIRouter,
+    *,
+    most_bytes: int,
+    at_once: int,
+    warm: Warm | None = None,
+) -> FastAPI:
+    """The service of one stage: its routes, its health, and what protects it. `warm` uses the
+    stage once, so that whoever comes first need not wait for models to be loaded."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with speech(settings) as stages:
+            app.state.service = Service(stage, stages, warm)
+            preparing = asyncio.create_task(app.state.service.prepare())
+            try:
+                yield
+            finally:
+                preparing.cancel()
+                await asyncio.wait([preparing])
+
+    app = FastAPI(
+        title=f"Eloquence: {stage}",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+    )
+    app.add_middleware(Gate, most_bytes=most_bytes, at_once=at_once)
+    explained(app)
+    app.include_router(router)
+    app.include_router(common)
+    return app

@@ -1,0 +1,92 @@
+"""Speaking as a service: a text becomes a sound file (TTS-01, TTS-02)."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING, Annotated
+
+from anyio import to_thread
+from fastapi import APIRouter, FastAPI
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from starlette.responses import Response
+
+from eloquence.bootstrap.speech import Speech
+from eloquence.coaching.character import Language
+from eloquence.config import Settings
+from eloquence.errors import TextToSpeechError
+from eloquence.protocol import OUTPUT_RATE
+from eloquence.server.services._flow import Body, Flow
+from eloquence.server.services._service import Served, application
+from eloquence.storage.encoding import ENCODINGS, Format, encoded
+
+if TYPE_CHECKING:
+    from eloquence.conversation.speech import Spoken
+
+MOST_CHARACTERS = 5_000
+MOST_BYTES = 64 * 1024
+MOST_SECONDS = 1_800
+"""Longest sound that is made: no voice speaks `MOST_CHARACTERS` so slowly."""
+AT_ONCE = 8
+
+Name = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9][A-Za-z0-9_+-]{0,63})?$")]
+
+router = APIRouter()
+
+
+class Wanted(BaseModel):
+    """What is to be said, and how. `voice` is one of the provider's, or one of OpenAI's, for which
+    the provider's nearest speaks; `model` counts where the provider has several. `pcm` is 16-bit
+    mono at 24 kHz, sent while it is made."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: Annotated[str, Field(min_length=1, max_length=MOST_CHARACTERS)]
+    voice: Name = ""
+    model: Annotated[str, Field(max_length=100)] = ""
+    format: Format = "mp3"
+    language: Language | None = None
+
+
+@router.post("/api/tts", response_model=None)
+async def speak(wanted: Wanted, served: Served) -> Response:
+    """The text as a sound file: MP3, or the format that is asked for (X-22)."""
+    speaking = served.speech.spoken(
+        wanted.text, wanted.language or served.language, voice=wanted.voice, model=wanted.model
+    )
+    if wanted.format == "pcm":
+        return Flow(_flowing(speaking))
+    async with speaking as speech:
+        pcm = b"".join([piece async for piece in _bounded(speech.pieces)])
+    file = await to_thread.run_sync(encoded, pcm, OUTPUT_RATE, wanted.format)
+    return Response(file, media_type=ENCODINGS[wanted.format].media, headers=_by(speech))
+
+
+@asynccontextmanager
+async def _flowing(speaking: "AbstractAsyncContextManager[Spoken]") -> AsyncIterator[Body]:
+    async with speaking as speech:
+        kind = f"audio/pcm; rate={OUTPUT_RATE}"
+        yield Body(kind, _bounded(speech.pieces), _by(speech))
+
+
+async def _bounded(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    size = 0
+    async for piece in pieces:
+        size += len(piece)
+        if size > 2 * OUTPUT_RATE * MOST_SECONDS:
+            raise TextToSpeechError("The voice does not come to an end.", cause="bad_answer")
+        yield piece
+
+
+def _by(speech: "Spoken") -> dict[str, str]:
+    """Headers that tell who spoke."""
+    return {"Eloquence-Provider": speech.provider, "Eloquence-Model": speech.model}
+
+
+async def _warm(speech: Speech, language: Language) -> None:
+    async with speech.spoken("Bonjour.", language) as spoken:
+        async for _ in spoken.pieces:
+            pass
+
+
+def create_app(settings: Settings, *, at_once: int = AT_ONCE) -> FastAPI:
+    """The speaking service for these settings, for at most so many texts at once."""
+    return application("tts", settings, router, most_bytes=MOST_BYTES, at_once=at_once, warm=_warm)
