@@ -9,10 +9,15 @@ import { t } from "./i18n.js";
  * @typedef {object} Status
  * @property {string} version
  * @property {string} language
- * @property {{live: number, most: number}} capacity
+ * @property {{live: number, most?: number}} capacity `most`: none in rooms
  * @property {Record<string, Stages>} stages by language
  * @property {string[]} problems
+ * @property {"websocket" | "livekit"} [transport]
+ * @property {boolean} [accounts] whether one signs in
+ * @property {{oidc: boolean, key: boolean}} [sign_in] how
+ * @property {Account | null} [account] who is signed in
  */
+/** @typedef {{id: string, name: string, role: "learner" | "author" | "operator"}} Account */
 /** @typedef {{id: string, name: string, role: string, description: string, avatar: string}} Character */
 /**
  * @typedef {object} Exercise
@@ -44,6 +49,17 @@ import { t } from "./i18n.js";
  * @property {"exercise" | "drill" | "retry"} purpose
  * @property {string} of the session that a drill or a retry belongs to
  * @property {boolean} exam
+ * @property {boolean} [room] whether it is held in a room, and can be taken up again while it is live
+ */
+/**
+ * The right to join a session's room.
+ * @typedef {object} Ticket
+ * @property {string} session
+ * @property {string} room
+ * @property {string} url
+ * @property {string} token
+ * @property {string} identity
+ * @property {number} expires POSIX time
  */
 /**
  * @typedef {object} Model
@@ -61,14 +77,18 @@ import { t } from "./i18n.js";
 
 /** What went wrong, in words, and what the reader can do. */
 export class Problem extends Error {
-  /** @param {{title: string, detail?: string, mend?: string, code?: string, status?: number}} facts */
-  constructor({ title, detail = "", mend = "", code = "", status = 0 }) {
+  /** @param {{title: string, detail?: string, mend?: string, code?: string, status?: number,
+   *   wait?: number, session?: string}} facts `status` 0: there was no answer; `wait`: seconds
+   *   before another try; `session`: the one that is in the way */
+  constructor({ title, detail = "", mend = "", code = "", status = 0, wait, session }) {
     super(detail || title);
     this.title = title;
     this.detail = detail;
     this.mend = mend;
     this.code = code;
     this.status = status;
+    this.wait = wait;
+    this.session = session;
   }
 }
 
@@ -100,10 +120,16 @@ async function ask(path, options) {
   const json = /\bjson\b/.test(response.headers.get("content-type") ?? "");
   const body = json ? await response.json() : null;
   if (response.ok) return body;
+  const { status } = response;
+  if (status === 401) window.dispatchEvent(new Event(SIGNED_OUT));
+  const wait = Number.parseInt(response.headers.get("retry-after") ?? "", 10);
   throw new Problem({
-    title: t("error.refused"), ...(json ? body : {}), status: response.status,
+    title: t("error.refused"), ...(json ? body : {}), status, wait: wait > 0 ? wait : undefined,
   });
 }
+
+/** Told to the window when the server does not know, or knows no more, who asks. */
+export const SIGNED_OUT = "signed-out";
 
 /** @returns {Promise<Status>} */
 export const status = () => ask("status");
@@ -136,10 +162,13 @@ export const session = (id) => `sessions/${encodeURIComponent(id)}`;
 /** @param {string} id @returns {Promise<Report>} */
 export const report = (id) => ask(`${session(id)}/report`);
 
-/** @param {unknown} body @returns {RequestInit} */
-const put = (body) => ({
-  method: "PUT", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
+/** @param {string} method @param {unknown} body @param {Record<string, string>} [headers] @returns {RequestInit} */
+const send = (method, body, headers = {}) => ({
+  method, headers: { "Content-Type": "application/json", ...headers }, body: JSON.stringify(body),
 });
+
+/** @param {unknown} body */
+const put = (body) => send("PUT", body);
 
 /** Sets a mark aside, or puts it back; the answer is the report as it is then.
  * @param {string} id @param {string} mark @param {boolean} dismissed @returns {Promise<Report>} */
@@ -170,3 +199,31 @@ export const models = () => ask("models");
 
 /** @param {string} name */
 export const download = (name) => ask(`models/${encodeURIComponent(name)}`, { method: "POST" });
+
+// Rooms. A server that does not answer in time is asked again.
+
+/** Seconds for an answer. */
+const ANSWER = 8;
+const soon = () => AbortSignal.timeout(1000 * ANSWER);
+
+/** Makes a session in a room; again the same one for the same key.
+ * @param {import("./protocol.d.ts").Hello} hello @param {string} key @returns {Promise<Ticket>} */
+export const begin = (hello, key) =>
+  ask("sessions", { ...send("POST", hello, { "Idempotency-Key": key }), signal: soon() });
+
+/** A new right to join. @param {string} id @returns {Promise<Ticket>} */
+export const rejoin = (id) => ask(`${session(id)}/token`, { method: "POST", signal: soon() });
+
+/** Ends a session that is live. @param {string} id @returns {Promise<void>} */
+export const end = (id) => ask(`${session(id)}/end`, { method: "POST", signal: soon() });
+
+// Who asks.
+
+/** @param {string} key @returns {Promise<void>} */
+export const signIn = (key) => ask("sign-in", send("POST", { key }));
+
+/** Where one signs in with the school's own account. @param {string} to the page to come back to */
+export const signInElsewhere = (to) => address(`sign-in/oidc?${new URLSearchParams({ to })}`);
+
+/** @returns {Promise<void>} */
+export const signOut = () => ask("sign-out", { method: "POST" });

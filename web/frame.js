@@ -10,8 +10,9 @@ const THEMES = /** @type {const} */ (["auto", "light", "dark"]);
 /**
  * @param {string} hash where the page is
  * @param {() => Promise<void>} reload shows the view again, in another language
+ * @param {import("./api.js").Account | null} account who is signed in @param {() => Promise<void>} leave
  */
-export function top(hash, reload) {
+export function top(hash, reload, account, leave) {
   /** @param {string} to @param {string} name @param {string} picture */
   const link = (to, name, picture) =>
     h(
@@ -34,6 +35,12 @@ export function top(hash, reload) {
         remember({ language: code === "en" ? "en" : "fr" });
         void reload();
       }),
+    account && h(
+      "div",
+      { class: "account", "data-testid": "account" },
+      h("span", { class: "account-name" }, h("span", { class: "unseen" }, t("sign_in.as")), " ", account.name),
+      h("button", { class: "quiet", "data-testid": "sign-out", onclick: () => void leave() }, t("sign_in.out")),
+    ),
   );
 }
 

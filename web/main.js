@@ -4,27 +4,33 @@
 //   #/exercise/ID               preparation
 //   #/exercise/ID/microphone    the microphone check
 //   #/exercise/ID/talk          the conversation
+//   #/session/SESSION           the way back into one that is live in a room
+//   #/session/SESSION/microphone
+//   #/session/SESSION/talk
 //   #/report/SESSION            the report of a session
 //   #/compare/SESSION/SESSION   two takes side by side, the earlier one first
 //   #/history                   the sessions kept on this machine
 //   #/progress                  the measures of all takes
 //   #/about                     the AI, personal data, accessibility
 
-import { Problem } from "./api.js";
+import { Problem, SIGNED_OUT, signOut } from "./api.js";
 import { h } from "./dom.js";
 import { language, t } from "./i18n.js";
 import { settings } from "./settings.js";
+import { forget, server } from "./server.js";
 import { foot, top } from "./frame.js";
 import { about } from "./views/about.js";
 import { compare } from "./views/compare.js";
 import { exercises } from "./views/exercises.js";
 import { history } from "./views/history.js";
-import { microphone } from "./views/microphone.js";
+import { resume } from "./views/live.js";
+import { microphone, microphoneAgain } from "./views/microphone.js";
 import { prepare } from "./views/prepare.js";
 import { problem } from "./views/problem.js";
 import { progress } from "./views/progress.js";
 import { report } from "./views/report.js";
-import { talk } from "./views/talk.js";
+import { signIn } from "./views/sign_in.js";
+import { goOn, talk } from "./views/talk.js";
 
 /**
  * A view that is shown: its title, its content, and what to do when it is left. `stays` asks
@@ -43,6 +49,9 @@ const routes = [
   [/^#\/exercise\/([^/]+)$/, prepare],
   [/^#\/exercise\/([^/]+)\/microphone$/, microphone],
   [/^#\/exercise\/([^/]+)\/talk$/, talk],
+  [/^#\/session\/([^/]+)$/, resume],
+  [/^#\/session\/([^/]+)\/microphone$/, microphoneAgain],
+  [/^#\/session\/([^/]+)\/talk$/, goOn],
   [/^#\/report\/([^/]+)$/, report],
   [/^#\/compare\/([^/]+)\/([^/]+)$/, compare],
   [/^#\/history$/, history],
@@ -71,6 +80,55 @@ async function open(hash) {
   return problem(new Problem({ title: t("error.page") }));
 }
 
+/** Who is signed in, if that matters here. @type {import("./api.js").Account | null} */
+let account = null;
+let signingIn = false;
+/** Why signing in elsewhere came to nothing. */
+const fault = new URLSearchParams(location.search).get("sign_in") ?? "";
+
+/** The view that stands before all others until one is signed in. @returns {Promise<Shown | null>} */
+async function door() {
+  try {
+    const known = await server();
+    account = known.accounts ? (known.account ?? null) : null;
+    signingIn = Boolean(known.accounts && !known.account);
+    if (!signingIn) return null;
+    return signIn(known.sign_in ?? { oidc: false, key: true }, again, fault);
+  } catch (error) {
+    if (error instanceof Problem) return null; // the view says so itself
+    throw error;
+  }
+}
+
+/** Shows the view anew, for whoever is signed in now. */
+function again() {
+  forget();
+  void show();
+}
+
+/** The server knows the reader no more: they sign in, and come back to where they were. */
+async function signedOut() {
+  if (signingIn) return;
+  forget();
+  if ((await door()) === null || !signingIn) return;
+  // What was being said is over; the way back to it begins with a click.
+  if (/^#\/exercise\/.*\/talk$/.test(location.hash)) window.history.replaceState(null, "", location.hash.replace(/talk$/, "microphone"));
+  void show();
+}
+
+async function leave() {
+  try {
+    await signOut();
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    if (error.status !== 401) {
+      part("main").replaceChildren(problem(error, show).node);
+      return;
+    }
+  }
+  again();
+}
+
 /** Shows what the address says, moves the focus there and says where one is. */
 async function show() {
   const hash = /^#\//.test(location.hash) ? location.hash : "#/";
@@ -82,7 +140,7 @@ async function show() {
   const waiting = setTimeout(() => {
     main.replaceChildren(h("p", { class: "loading", role: "status" }, t("app.loading")));
   }, 250);
-  const next = await open(hash);
+  const next = (await door()) ?? (await open(hash));
   clearTimeout(waiting);
   if (mine !== visit) {
     next.leave?.();
@@ -90,7 +148,7 @@ async function show() {
   }
   shown = next;
   dress();
-  document.body.dataset.view = hash.split("/").at(hash.startsWith("#/exercise/") ? 3 : 1) || "home";
+  document.body.dataset.view = signingIn ? "sign-in" : hash.split("/").at(/^#\/(exercise|session)\//.test(hash) ? 3 : 1) || "home";
   document.title = `${next.title} – ${t("app.name")}`;
   main.replaceChildren(next.node);
   window.scrollTo(0, 0);
@@ -107,7 +165,7 @@ function dress() {
   else page.dataset.theme = settings.theme;
   const skip = part("skip");
   skip.textContent = t("app.skip");
-  part("top").replaceChildren(top(location.hash, show));
+  part("top").replaceChildren(top(location.hash, show, account, leave));
   part("foot").replaceChildren(foot(dress));
 }
 
@@ -116,4 +174,6 @@ part("skip").addEventListener("click", (event) => {
   part("main").focus();
 });
 window.addEventListener("hashchange", () => void show());
+window.addEventListener(SIGNED_OUT, () => void signedOut());
+if (fault) window.history.replaceState(null, "", location.pathname + location.hash);
 void show();

@@ -7,6 +7,7 @@ everything that the page sends, so that a test can say what it should have been.
 import asyncio
 import json
 import math
+import re
 import shutil
 import struct
 import threading
@@ -31,6 +32,8 @@ POLICY = (
     "default-src 'self'; connect-src 'self' ws: wss:; style-src 'self'; script-src 'self'; "
     "img-src 'self' data:; media-src 'self' blob:; worker-src 'self'"
 )
+REFUSED = re.compile(r"status of (401|404|409|410|429|503)|ERR_FAILED|/rtc\?.* failed")
+"""What a browser writes when a server answers that it may not, or not at all."""
 Message = dict[str, Any]
 
 
@@ -110,6 +113,34 @@ class Talk:
 
     async def end(self) -> None:
         await self.send("ended", session="s-20261121-1", status="complete", reason="learner")
+
+
+class RoomTalk(Talk):
+    """One visit of the page to the room, in which `coach` answers it (`livekit.mjs`)."""
+
+    coach = "coach-1"
+    tracks: int = 0
+    """Microphones that were given to the room."""
+
+    def take(self, sent: Message) -> None:
+        if "data" in sent:
+            assert sent["topic"] == "eloquence"
+            self.note(json.loads(sent["data"]))
+        else:
+            assert sent == {"track": "audio", "live": True}
+            self.tracks += 1
+
+    async def tell(self, event: str, **fields: Any) -> None:
+        await self.socket.send_json({"event": event, "from": self.coach, **fields})
+
+    async def send(self, type_: str, **fields: Any) -> None:
+        await self.tell("data", text=json.dumps({"type": type_, **fields}))
+
+    async def come(self) -> None:
+        """The coach joins, says hello with its voice, and waits until the learner is known."""
+        await self.tell("ParticipantConnected")
+        await self.tell("track")
+        await self.wait("joined")
 
 
 Script = Callable[[Talk], Awaitable[None]]
@@ -216,6 +247,18 @@ def progress(takes: int = 6) -> Message:
     return made.model_dump(mode="json")
 
 
+LOCAL = {"id": "", "name": "", "role": "operator"}
+
+
+def problem(status: int, code: str, wait: int | None = None, **fields: Any) -> web.Response:
+    """A refusal as the server would write it."""
+    body = {"title": code, "status": status, "detail": "", "code": code, "mend": "", **fields}
+    return web.Response(
+        status=status, text=json.dumps(body), content_type="application/problem+json",
+        headers={} if wait is None else {"Retry-After": str(wait)},
+    )  # fmt: skip
+
+
 class StandIn:
     """The server, in a thread of its own. Attributes may be set between two visits."""
 
@@ -236,6 +279,22 @@ class StandIn:
         self.asked: list[dict[str, str]] = []
         self.progress = progress()
         self.recording = Path()
+        self.rooms = False
+        self.begun: list[tuple[str | None, Message]] = []
+        """Idempotency key and body of each session that was asked for."""
+        self.rejoined: list[str] = []
+        self.ended: list[str] = []
+        self.live: list[Message] = []
+        """Sessions that are live in a room."""
+        self.refusals: dict[str, list[web.Response]] = {}
+        """What the next calls of `begin`, `rejoin`, `signIn` are answered with."""
+        self.reachable = True
+        """Whether the room can be joined."""
+        self.accounts = False
+        self.oidc = False
+        self.account: Message | None = None
+        self.faults: list[str] = []
+        """Why the next sign-ins elsewhere come to nothing."""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -268,6 +327,14 @@ class StandIn:
                 web.get(f"{api}/goals", self._goals),
                 web.get(f"{api}/talk", self._talk),
                 web.get(f"{api}/sessions", self._sessions),
+                web.post(f"{api}/sessions", self._begin),
+                web.post(f"{api}/sessions/{{id}}/token", self._rejoin),
+                web.post(f"{api}/sessions/{{id}}/end", self._end),
+                web.post(f"{api}/sign-in", self._sign_in),
+                web.get(f"{api}/sign-in/oidc", self._sign_in_elsewhere),
+                web.post(f"{api}/sign-out", self._sign_out),
+                web.get("/rtc", self._rtc),
+                web.get("/vendor/livekit-client.esm.mjs", self._livekit),
                 web.get(f"{api}/sessions/{{id}}/report", self._report),
                 web.get(f"{api}/sessions/{{id}}/audio/{{name}}", self._audio),
                 web.put(f"{api}/sessions/{{id}}/marks/{{mark}}", self._mark),
@@ -320,10 +387,15 @@ class StandIn:
             {
                 "version": "0.1.0", "language": "fr", "capacity": {"live": 0, "most": 12},
                 "stages": {"fr": stages, "en": stages}, "problems": [],
+                "transport": "livekit" if self.rooms else "websocket",
+                "accounts": self.accounts, "sign_in": {"oidc": self.oidc, "key": True},
+                "account": self.account if self.accounts else LOCAL,
             }
         )  # fmt: skip
 
     async def _exercises(self, request: web.Request) -> web.Response:
+        if self.accounts and self.account is None:
+            return problem(401, "authentication")
         return web.json_response(exercises(request.query.get("language", "fr")))
 
     async def _goals(self, request: web.Request) -> web.Response:
@@ -353,7 +425,71 @@ class StandIn:
             found[1] | {"id": "s-20261121-5", "purpose": "retry", "of": of, "title": "Réponse"},
             found[1] | {"id": "s-20261121-4", "purpose": "drill", "of": of, "title": "Le silence"},
         ]
+        found[:0] = self.live
         return web.json_response([one for one in found if one["id"] not in self.deleted])
+
+    def _refusal(self, of: str) -> web.Response | None:
+        waiting = self.refusals.get(of, [])
+        return waiting.pop(0) if waiting else None
+
+    def _ticket(self, session: str) -> web.Response:
+        return web.json_response(
+            {
+                "session": session, "room": "s_1", "url": f"ws://localhost:{self.port}/rtc",
+                "token": f"token-{len(self.begun)}-{len(self.rejoined)}", "identity": "learner",
+                "expires": time.time() + 120,
+            }
+        )  # fmt: skip
+
+    async def _begin(self, request: web.Request) -> web.Response:
+        self.begun.append((request.headers.get("Idempotency-Key"), await request.json()))
+        return self._refusal("begin") or self._ticket("s-20261121-1")
+
+    async def _rejoin(self, request: web.Request) -> web.Response:
+        self.rejoined.append(request.match_info["id"])
+        return self._refusal("rejoin") or self._ticket(request.match_info["id"])
+
+    async def _end(self, request: web.Request) -> web.Response:
+        self.ended.append(request.match_info["id"])
+        self.live = [one for one in self.live if one["id"] != request.match_info["id"]]
+        return web.Response(status=204)
+
+    async def _sign_in(self, request: web.Request) -> web.Response:
+        key = (await request.json())["key"]
+        if refused := self._refusal("signIn"):
+            return refused
+        if key != "the right key":
+            return problem(401, "authentication")
+        self.account = {"id": "a-1", "name": "Léa Martin", "role": "learner"}
+        return web.json_response(self.account)
+
+    async def _sign_in_elsewhere(self, request: web.Request) -> web.Response:
+        if fault := self.faults.pop() if self.faults else "":
+            raise web.HTTPSeeOther(f"/?sign_in={fault}")
+        self.account = {"id": "a-2", "name": "Karim", "role": "learner"}
+        raise web.HTTPSeeOther(request.query["to"])
+
+    async def _sign_out(self, request: web.Request) -> web.Response:
+        self.account = None
+        return web.Response(status=204)
+
+    async def _livekit(self, request: web.Request) -> web.StreamResponse:
+        return web.FileResponse(Path(__file__).with_name("livekit.mjs"))
+
+    async def _rtc(self, request: web.Request) -> web.StreamResponse:
+        if not self.reachable:
+            return web.Response(status=503)
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        talk = RoomTalk(socket, {"token": request.query["token"]})
+        self.talks.append(talk)
+        await socket.send_json({"event": "joined"})
+        script = asyncio.ensure_future(self._run(talk))
+        async for message in socket:
+            talk.take(message.json())
+        script.cancel()
+        await asyncio.gather(script, return_exceptions=True)
+        return socket
 
     async def _report(self, request: web.Request) -> web.Response:
         if request.match_info["id"] == "unknown":
@@ -513,7 +649,7 @@ def page(context: BrowserContext) -> Iterator[Page]:
         "console",
         lambda line: (
             errors.append(line.text)
-            if line.type in {"error", "warning"} and "status of 404" not in line.text
+            if line.type in {"error", "warning"} and not REFUSED.search(line.text)
             else None
         ),
     )

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 from tests.web.conftest import sample
+from tests.web.test_rooms import LIVE
+from tests.web.test_talk import begin
 
 pytestmark = pytest.mark.e2e
 
@@ -64,6 +66,38 @@ def test_the_panel_of_a_mark_and_the_choice_of_two_takes_have_no_serious_fault(
     axe.get_by_test_id("compare-start").click()
     axe.get_by_test_id("pick-s-20261121-1").check()
     axe.get_by_test_id("pick-s-20261121-2").check()
+    assert axe.evaluate(RUN) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_signing_in_and_a_live_session_have_no_serious_fault(
+    axe: Page, server: Any, scheme: Any
+) -> None:
+    axe.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    server.accounts, server.oidc, server.rooms, server.live = True, True, True, [LIVE]
+    axe.goto("?sign_in=expired")
+    axe.get_by_test_id("sign-in").click()
+    assert axe.evaluate(RUN) == []
+    axe.get_by_test_id("key").fill("the right key")
+    axe.get_by_test_id("sign-in").click()
+    axe.get_by_test_id("resume").wait_for()
+    assert axe.evaluate(RUN) == []
+    axe.goto("#/session/s-20261121-1")
+    axe.get_by_test_id("live").wait_for()
+    assert axe.evaluate(RUN) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_lost_line_has_no_serious_fault(axe: Page, server: Any, scheme: Any) -> None:
+    async def lose(talk: Any) -> None:
+        await talk.come()
+        await talk.ready()
+        await talk.tell("ParticipantDisconnected")
+
+    axe.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    server.rooms, server.script = True, lose
+    begin(axe)
+    axe.locator("[data-missing=partner]").wait_for()
     assert axe.evaluate(RUN) == []
 
 

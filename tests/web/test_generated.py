@@ -45,6 +45,17 @@ def test_a_sample_report_is_a_report(name: str) -> None:
     assert json.loads(Report.model_validate_json(text).model_dump_json()) == json.loads(text)
 
 
+def test_the_library_of_the_page_is_the_locked_package() -> None:
+    package = ROOT / "node_modules" / "livekit-client"
+    if not package.is_dir():
+        pytest.skip("needs the package: npm ci")
+    lock = json.loads((ROOT / "package-lock.json").read_text(encoding="utf-8"))
+    installed = json.loads((package / "package.json").read_text(encoding="utf-8"))
+    assert installed["version"] == lock["packages"]["node_modules/livekit-client"]["version"]
+    name = "livekit-client.esm.mjs"
+    assert (ROOT / "web/vendor" / name).read_bytes() == (package / "dist" / name).read_bytes()
+
+
 def test_the_types_of_the_page_hold() -> None:
     compiler = ROOT / "node_modules" / "typescript" / "bin" / "tsc"
     node = shutil.which("node", path=str(ROOT / ".venv" / "bin")) or shutil.which("node")

@@ -72,6 +72,7 @@ def test_every_message_is_used(language: str) -> None:
         "model.",
         "talk.",
         "stages.",
+        "sign_in.fault.",
         "theme.",
     )
     for key in messages(language):
@@ -119,7 +120,7 @@ def test_every_reason_for_an_end_has_words() -> None:
     """The words of `SessionEnd.reason`."""
     reasons = {
         "learner", "script", "duration", "idle", "page_closed", "process_died", "process_stopped",
-        "protocol", "engine", "stt", "llm", "tts", "storage", "recording",
+        "protocol", "engine", "stt", "llm", "tts", "storage", "recording", "abandoned", "room",
     }  # fmt: skip
     for found in report_messages():
         assert {key.removeprefix("end.") for key in found if key.startswith("end.")} == reasons

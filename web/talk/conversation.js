@@ -1,14 +1,12 @@
-// One conversation: the wire, the loudspeaker and the microphone, and what the screen shows of them.
+// One conversation: its line, the microphone, and what the screen shows of them.
 
-import { Player } from "../audio/player.js";
-import { Connection } from "./connection.js";
 import { Voiced } from "./voiced.js";
 
 /** @typedef {import("../protocol.d.ts").ServerMessage} ServerMessage */
 /** @typedef {import("../protocol.d.ts").Caption} Caption */
-/** @typedef {import("../protocol.d.ts").Hello} Hello */
 /** @typedef {import("../audio/microphone.js").Microphone} Microphone */
-/** @typedef {import("../audio/microphone.js").Frame} Frame */
+/** @typedef {import("./line.d.ts").Missing} Missing */
+/** @typedef {import("./line.d.ts").Failure} Failure */
 
 /**
  * What the screen shows. `cut`: the character has just been interrupted.
@@ -16,10 +14,11 @@ import { Voiced } from "./voiced.js";
  */
 
 /**
- * How it came to its end. `lost` means that the connection broke off.
+ * How it came to its end. `lost` means that the connection broke off; `resume` is the session that
+ * can be taken up again.
  * @typedef {{kind: "ended", session: string, status: string, reason: string}
- *   | {kind: "failed", code: string, message: string, mend: string, retryable: boolean}
- *   | {kind: "lost", session: string, turns: number, opened: boolean}} Outcome
+ *   | ({kind: "failed"} & Failure)
+ *   | {kind: "lost", session: string, turns: number, opened: boolean, resume?: string}} Outcome
  */
 
 /**
@@ -37,6 +36,9 @@ import { Voiced } from "./voiced.js";
  * @property {(on: boolean) => void} hearing
  * @property {(seconds: number) => void} unsent so much of the voice was lost on a slow network
  * @property {() => void} overflow the server sent more sound than can wait
+ * @property {(index: number, speaker: "learner" | "character") => void} stored a turn is safe
+ * @property {(missing: Missing) => void} away
+ * @property {() => void} back everybody is there again
  * @property {(outcome: Outcome) => void} over
  */
 
@@ -47,33 +49,35 @@ const FAREWELL = 10_000;
 
 export class Conversation {
   /**
-   * @param {{address: string, hello: Hello, context: AudioContext, microphone: Microphone | null,
-   *   screen: Screen}} parts
+   * @param {{open: import("./line.d.ts").Opening, pushToTalk: boolean,
+   *   microphone: Microphone | null, screen: Screen}} parts
    */
-  constructor({ address, hello, context, microphone, screen }) {
+  constructor({ open, pushToTalk, microphone, screen }) {
     this.screen = screen;
     this.session = "";
     this.turns = 0;
     this.over = false;
     this.paused = false;
-    this.pushToTalk = hello.push_to_talk ?? false;
+    this.pushToTalk = pushToTalk;
     this.pressed = false;
     /** @type {Shown} */
     this.state = "connecting";
     /** What to show once "cut" has been shown long enough. @type {Shown} */
     this.next = "listening";
-    /** @type {number | null} the segment that may be heard now */
-    this.sounding = null;
     this.voiced = new Voiced();
     this.cutTimer = 0;
     this.farewell = 0;
-    this.player = new Player(context, (report) => this.played(report));
-    this.connection = new Connection(address, hello, {
+    this.line = open({
       message: (message) => this.receive(message),
-      sound: (frame) => this.player.add(frame),
-      closed: (opened) =>
-        this.finish({ kind: "lost", session: this.session, turns: this.turns, opened }),
+      level: (level, own) => this.screen.level(level, own),
+      cut: () => this.cut(),
+      away: (missing) => this.screen.away(missing),
+      back: () => this.back(),
       lost: (seconds) => this.screen.unsent(seconds),
+      overflow: () => this.screen.overflow(),
+      closed: (opened, resume) =>
+        this.finish({ kind: "lost", session: this.session, turns: this.turns, opened, resume }),
+      failed: (failure) => this.finish({ ...failure, kind: "failed" }),
     });
     /** @type {Microphone | null} */
     this.microphone = null;
@@ -84,20 +88,14 @@ export class Conversation {
   listen(microphone) {
     if (this.microphone !== microphone) this.microphone?.close();
     this.microphone = microphone;
-    microphone.onframe = (frame) => this.heard(frame);
     this.gate();
+    this.line.listen(microphone);
   }
 
   /** The voice only leaves the page when it is wanted: silence is sent in its place. */
   gate() {
     if (!this.microphone) return;
     this.microphone.muted = this.paused || (this.pushToTalk && !this.pressed);
-  }
-
-  /** @param {Frame} frame */
-  heard(frame) {
-    if (this.session) this.connection.voice(frame.samples);
-    this.screen.level(frame.level, true);
   }
 
   /** @param {Shown} state */
@@ -114,6 +112,7 @@ export class Conversation {
       case "ready":
         this.session = message.session;
         this.screen.ready(message);
+        if (message.resumed && this.state === "connecting") this.takeUp();
         break;
       case "state":
         if (this.state === "ending") break;
@@ -129,28 +128,13 @@ export class Conversation {
         this.voiced.turn(message.on, performance.now() / 1000);
         this.screen.hearing(message.on);
         break;
-      case "segment_start":
-        this.player.open(message.segment);
-        break;
-      case "segment_end":
-        this.player.finish(message.segment);
-        break;
-      case "playback_pause":
-        this.player.hold(true);
-        break;
-      case "playback_resume":
-        if (!this.paused) this.player.hold(false);
-        break;
-      case "playback_clear":
-        if (this.sounding === message.segment) this.cut();
-        this.player.clear(message.segment);
-        break;
       case "caption":
         this.screen.caption(message, this.voiced.seconds(performance.now() / 1000));
         if (message.final && message.speaker === "learner") this.voiced.clear(performance.now() / 1000);
         break;
       case "turn_stored":
         this.turns += 1;
+        this.screen.stored(message.index, message.speaker);
         break;
       case "notice":
         this.screen.notice(message.code, message.message);
@@ -177,34 +161,27 @@ export class Conversation {
   }
 
   cut() {
+    if (this.state === "thinking") return; // the learner's turn is over already
     this.next = "listening";
     this.show("cut");
     this.cutTimer = setTimeout(() => this.show(this.next), CUT);
   }
 
-  /** @param {import("../audio/player.js").PlaybackReport} report */
-  played(report) {
-    switch (report.kind) {
-      case "level":
-        this.screen.level(report.level, false);
-        return;
-      case "overflow":
-        this.screen.overflow();
-        return;
-      case "started":
-        this.sounding = report.segment;
-        this.connection.send({ type: "playback_started", segment: report.segment });
-        return;
-      default:
-        if (report.kind !== "progress") this.sounding = null;
-        this.connection.send({
-          type: `playback_${report.kind}`, segment: report.segment, position: report.position,
-        });
-    }
+  back() {
+    this.takeUp();
+    this.screen.back();
+  }
+
+  /** The other side may have missed, or forgotten, how the microphone is used. */
+  takeUp() {
+    if (this.over || this.state === "ending") return;
+    this.show(this.paused ? "paused" : "listening");
+    this.line.send({ type: "set_push_to_talk", on: this.pushToTalk });
+    if (this.paused) this.line.send({ type: "pause" });
   }
 
   interrupt() {
-    this.connection.send({ type: "interrupt" });
+    this.line.send({ type: "interrupt" });
   }
 
   /** @param {boolean} on */
@@ -212,8 +189,8 @@ export class Conversation {
     if (this.paused === on || this.over) return;
     this.paused = on;
     this.gate();
-    this.player.hold(on);
-    this.connection.send({ type: on ? "pause" : "resume" });
+    this.line.hold(on);
+    this.line.send({ type: on ? "pause" : "resume" });
     this.show(on ? "paused" : "listening");
   }
 
@@ -222,7 +199,7 @@ export class Conversation {
     this.pushToTalk = on;
     this.pressed = false;
     this.gate();
-    this.connection.send({ type: "set_push_to_talk", on });
+    this.line.send({ type: "set_push_to_talk", on });
   }
 
   /** The learner holds, or lets go of, the key to talk. @param {boolean} on */
@@ -230,36 +207,36 @@ export class Conversation {
     if (!this.pushToTalk || this.pressed === on || this.paused) return;
     this.pressed = on;
     this.gate();
-    this.connection.send({ type: on ? "press" : "release" });
+    this.line.send({ type: on ? "press" : "release" });
   }
 
   /** The learner has said it all: no need to wait for a silence. */
   done() {
-    this.connection.send({ type: "release" });
+    this.line.send({ type: "release" });
   }
 
   /** Asks for a hint, for the last line again, or to go back to the first question.
    * @param {"help" | "repeat" | "restart"} what */
   ask(what) {
-    this.connection.send({ type: what });
+    this.line.send({ type: what });
   }
 
   /** @param {number} seconds */
   setPatience(seconds) {
-    this.connection.send({ type: "set_patience", seconds });
+    this.line.send({ type: "set_patience", seconds });
   }
 
   /** A typed turn. @param {string} text */
   say(text) {
-    this.connection.send({ type: "say", text });
+    this.line.send({ type: "say", text });
   }
 
   /** The learner is done: says so, and leaves when the server has answered. */
   end() {
     if (this.over || this.state === "ending") return;
     this.show("ending");
-    this.player.hold(true);
-    this.connection.send({ type: "end" });
+    this.line.hold(true);
+    this.line.send({ type: "end" });
     this.farewell = setTimeout(
       () => this.finish({ kind: "lost", session: this.session, turns: this.turns, opened: true }),
       FAREWELL,
@@ -278,8 +255,7 @@ export class Conversation {
     this.over = true;
     clearTimeout(this.cutTimer);
     clearTimeout(this.farewell);
-    this.connection.close();
-    this.player.close();
+    this.line.close();
     this.microphone?.close();
   }
 }

@@ -1,18 +1,27 @@
-// The microphone that the check opened, handed on to the conversation without asking twice.
+// What the check hands on to the conversation: the open microphone, so that nobody is asked twice,
+// and the name of the press on "start", so that one press makes one session.
 
 /** @typedef {import("../audio/microphone.js").Microphone} Microphone */
+/** @typedef {{microphone: Microphone | null, press: string}} Start */
 
-/** @type {Microphone | null} */
+/** @type {Start | null} */
 let held = null;
 
-/** @param {Microphone} microphone */
-export function keep(microphone) {
-  held = microphone;
+/** A name that nothing else has. */
+function fresh() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** The microphone that was kept, once. @returns {Microphone | null} */
+/** @param {Microphone | null} microphone none for a learner who types */
+export function keep(microphone) {
+  held?.microphone?.close();
+  held = { microphone, press: fresh() };
+}
+
+/** What was kept, once. @returns {Start} */
 export function take() {
-  const microphone = held;
+  const start = held ?? { microphone: null, press: fresh() };
   held = null;
-  return microphone;
+  return start;
 }

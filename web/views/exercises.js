@@ -3,6 +3,7 @@
 import * as api from "../api.js";
 import { h } from "../dom.js";
 import { language, t } from "../i18n.js";
+import { live, notice } from "./live.js";
 import { face, facts, sign } from "./parts.js";
 
 /** @param {import("../api.js").Exercise} exercise */
@@ -31,7 +32,7 @@ const card = (exercise) =>
 
 /** @returns {Promise<import("../main.js").Shown>} */
 export async function exercises() {
-  const found = await api.exercises(language());
+  const [found, going] = await Promise.all([api.exercises(language()), live()]);
   return {
     title: t("nav.exercises"),
     node: h(
@@ -39,6 +40,7 @@ export async function exercises() {
       { "data-testid": "exercises" },
       h("h1", {}, t("exercises.title")),
       h("p", { class: "lead" }, t("exercises.lead")),
+      ...going.map(notice),
       found.length > 0
         ? h("ul", { class: "cards" }, ...found.map(card))
         : h("p", { class: "empty" }, t("exercises.empty")),

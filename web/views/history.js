@@ -6,6 +6,7 @@ import { icon } from "../icons.js";
 import { clock, date, known, language, number, t } from "../i18n.js";
 import { endWords } from "../report/report.js";
 import { announce, erase } from "./erase.js";
+import { isLive, notice } from "./live.js";
 import { problem } from "./problem.js";
 
 /** Ends that need no telling. */
@@ -13,7 +14,8 @@ const EXPECTED = ["learner", "script", "duration"];
 
 /** @returns {Promise<import("../main.js").Shown>} */
 export async function history() {
-  const found = await api.sessions();
+  const all = await api.sessions();
+  const found = all.filter((one) => !isLive(one));
   const list = h("ul", { class: "cards history" });
   const empty = h(
     "div",
@@ -29,6 +31,7 @@ export async function history() {
     { class: "history-view", "data-testid": "history" },
     h("h1", {}, t("history.title")),
     h("p", { class: "lead" }, t("history.lead")),
+    ...all.filter(isLive).map(notice),
     found.length > 1 && choosing,
     found.length > 0 ? list : empty,
   );

@@ -8,8 +8,11 @@ import { h } from "../dom.js";
 import { icon } from "../icons.js";
 import { language, t } from "../i18n.js";
 import { planOf, remember, settings } from "../settings.js";
+import { inRooms } from "../server.js";
 import { keep } from "../talk/hold.js";
 import { Check } from "../talk/level.js";
+import { library } from "../talk/room.js";
+import { found } from "./live.js";
 import { back } from "./parts.js";
 import { tick } from "./prepare.js";
 
@@ -22,17 +25,32 @@ const SAMPLE = 3;
 /** @param {string} id @returns {Promise<import("../main.js").Shown>} */
 export async function microphone(id) {
   const exercise = await api.exercise(language(), id);
+  const { practice } = planOf(id);
+  // The click on "start" will need it; what fails now is told then.
+  inRooms().then((rooms) => (rooms ? library() : undefined)).catch(() => {});
+  return checked(
+    exercise, `#/exercise/${id}/talk`,
+    practice ? back(`#/report/${practice.of}`, t("report.parent")) : back(`#/exercise/${id}`, exercise.title),
+  );
+}
+
+/** The check on the way back to a session that is live. @param {string} id
+ * @returns {Promise<import("../main.js").Shown>} */
+export async function microphoneAgain(id) {
+  const session = await found(id);
+  if (!session) throw new api.Problem({ title: t("problem.session_ended"), code: "session_ended" });
+  const exercise = await api.exercise(session.language, session.exercise);
+  return checked(exercise, `#/session/${id}/talk`, back(`#/session/${id}`, t("live.title")));
+}
+
+/** @param {api.Exercise} exercise @param {string} talk where it leads @param {Node} wayBack
+ * @returns {import("../main.js").Shown} */
+function checked(exercise, talk, wayBack) {
   const { name } = exercise.character;
-  const talk = `#/exercise/${id}/talk`;
-  const plan = planOf(id);
+  const plan = planOf(exercise.id);
   const { practice } = plan;
   const body = h("div", { class: "mic-body" });
-  const node = h(
-    "section",
-    { class: "narrow mic" },
-    practice ? back(`#/report/${practice.of}`, t("report.parent")) : back(`#/exercise/${id}`, exercise.title),
-    body,
-  );
+  const node = h("section", { class: "narrow mic" }, wayBack, body);
   /** @type {Microphone | null} */
   let open = null;
   /** @type {Recording | null} */
@@ -75,6 +93,7 @@ export async function microphone(id) {
 
   async function withoutMicrophone() {
     if (supported()) await openAudio();
+    keep(null);
     location.hash = talk;
   }
 
@@ -199,7 +218,7 @@ export async function microphone(id) {
   }
 
   function start() {
-    if (!open) return;
+    if (!open || handed) return;
     handed = true;
     keep(open);
     location.hash = talk;

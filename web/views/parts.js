@@ -40,6 +40,25 @@ export function sign(name) {
   return h("span", { class: "sign", "aria-hidden": "true" }, picture);
 }
 
+/** A button that only works when the time is over, and says how long that is.
+ * @param {number} seconds @param {string} words @param {() => void} act */
+export function later(seconds, words, act) {
+  const ends = performance.now() + 1000 * seconds;
+  const text = h("span");
+  const button = h("button", { "data-testid": "later" }, icon("repeat"), text);
+  function draw() {
+    const left = Math.ceil((ends - performance.now()) / 1000);
+    button.setAttribute("aria-disabled", String(left > 0));
+    text.textContent = left > 0 ? t("app.later", { words, n: left }) : words;
+    if (left > 0) setTimeout(draw, 500);
+  }
+  button.addEventListener("click", () => {
+    if (performance.now() >= ends) act();
+  });
+  draw();
+  return button;
+}
+
 /** @param {string} dimension */
 export const dimensionName = (dimension) => t(/** @type {Key} */ (`dimension.${dimension}`));
 

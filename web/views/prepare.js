@@ -22,7 +22,7 @@ export async function prepare(id) {
   const ear = stages.stt.by_ear ? byEar(character.name, await recogniser(), refresh) : null;
   const stop = blocked(stages);
   let listed = stageList(stages);
-  const full = status.capacity.live >= status.capacity.most;
+  const { live, most = Infinity } = status.capacity;
 
   const node = h(
     "article",
@@ -57,7 +57,7 @@ export async function prepare(id) {
     ear?.element,
     listed,
     stop,
-    full && h("p", { class: "note bad", role: "alert" }, icon("warning"), t("prepare.full", status.capacity)),
+    live >= most && h("p", { class: "note bad", role: "alert" }, icon("warning"), t("prepare.full", { live, most })),
     !stop && h("p", { class: "why" }, t("prepare.why_microphone")),
     !stop && h(
       "div",

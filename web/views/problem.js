@@ -5,6 +5,7 @@ import { h } from "../dom.js";
 import { icon } from "../icons.js";
 import { t } from "../i18n.js";
 import { problemWords } from "../words.js";
+import { later } from "./parts.js";
 
 /**
  * @param {unknown} error @param {() => void} [retry]
@@ -27,7 +28,9 @@ export function problem(error, retry) {
       h(
         "p",
         { class: "actions" },
-        retry && h("button", { class: "primary", onclick: retry }, t("app.retry")),
+        retry && (known && error.wait
+          ? later(error.wait, t("app.retry"), retry)
+          : h("button", { class: "primary", onclick: retry }, t("app.retry"))),
         h("a", { class: "button", href: "#/" }, t("nav.exercises")),
       ),
     ),

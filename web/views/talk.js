@@ -7,17 +7,22 @@ import { h } from "../dom.js";
 import { icon } from "../icons.js";
 import { clock, language, number, t } from "../i18n.js";
 import { greeting, planOf, remember, settings } from "../settings.js";
+import { inRooms } from "../server.js";
 import { Captions } from "../talk/captions.js";
+import { Connection } from "../talk/connection.js";
 import { Conversation } from "../talk/conversation.js";
 import { take } from "../talk/hold.js";
 import { listenToKeys } from "../talk/keys.js";
 import { onMeter } from "../talk/level.js";
+import { library, Room } from "../talk/room.js";
 import { keepAwake } from "../talk/wake.js";
-import { face } from "./parts.js";
+import { found } from "./live.js";
+import { face, later } from "./parts.js";
 import { noticeWords, problemWords } from "../words.js";
 import { patienceSlider, tick } from "./prepare.js";
 
 /** @typedef {import("../i18n.js").Key} Key */
+/** @typedef {import("../protocol.d.ts").Hello} Hello */
 /** @typedef {import("../talk/conversation.js").Shown} State */
 /** @typedef {import("../talk/conversation.js").Outcome} Outcome */
 
@@ -29,27 +34,59 @@ const PICTURES = {
 
 /** @param {string} id @returns {Promise<import("../main.js").Shown>} */
 export async function talk(id) {
-  const exercise = await api.exercise(language(), id);
-  const microphone = take();
-  if (!microphone && !supported()) return goCheck(id);
+  const [exercise, rooms] = await Promise.all([api.exercise(language(), id), inRooms()]);
+  const { microphone, press } = take();
   // A link straight to the talk has had no click: the sound could not start, so the check comes first.
-  if (!microphone && !audible()) return goCheck(id);
+  if (!microphone && !(supported() && audible())) return go(`#/exercise/${id}/microphone`);
   const context = await openAudio();
-  return conversation(exercise, context, microphone);
+  /** @type {Hello} */
+  const hello = {
+    type: "hello", version: 1, language: language(), exercise: exercise.id, ...greeting(exercise.id),
+  };
+  if (!rooms) {
+    const address = api.talkAddress();
+    return conversation(exercise, context, microphone, (listener) => new Connection({ address, hello, context }, listener));
+  }
+  const here = location.hash;
+  const enter = async () => {
+    const ticket = await api.begin(hello, press);
+    // From now on the address leads back to this session.
+    if (location.hash === here) window.history.replaceState(null, "", `#/session/${ticket.session}/talk`);
+    return ticket;
+  };
+  return conversation(exercise, context, microphone, room(context, enter));
 }
 
-/** @param {string} id @returns {import("../main.js").Shown} */
-function goCheck(id) {
-  queueMicrotask(() => location.replace(`#/exercise/${id}/microphone`));
-  return { title: t("mic.title"), node: h("p", { class: "loading" }, t("app.loading")) };
+/** Goes on with a session that is live in a room. @param {string} id
+ * @returns {Promise<import("../main.js").Shown>} */
+export async function goOn(id) {
+  const session = await found(id);
+  if (!session) return go(`#/report/${id}`);
+  const exercise = await api.exercise(session.language, session.exercise);
+  const { microphone } = take();
+  if (!microphone && !(supported() && audible())) return go(`#/session/${id}`);
+  const context = await openAudio();
+  return conversation(exercise, context, microphone, room(context, () => api.rejoin(id)));
+}
+
+/** @param {AudioContext} context @param {() => Promise<api.Ticket>} enter
+ * @returns {import("../talk/line.d.ts").Opening} */
+const room = (context, enter) => (listener) =>
+  new Room({ context, library, enter, again: api.rejoin, end: api.end }, listener);
+
+/** @param {string} hash @returns {import("../main.js").Shown} */
+function go(hash) {
+  queueMicrotask(() => location.replace(hash));
+  return { title: t("app.name"), node: h("p", { class: "loading" }, t("app.loading")) };
 }
 
 /**
  * @param {api.Exercise} exercise @param {AudioContext} context
  * @param {import("../audio/microphone.js").Microphone | null} microphone
+ * @param {import("../talk/line.d.ts").Opening} open
  * @returns {import("../main.js").Shown}
  */
-function conversation(exercise, context, microphone) {
+function conversation(exercise, context, microphone, open) {
   const plan = planOf(exercise.id);
   const { name } = exercise.character;
   const captions = new Captions(name, settings.captions);
@@ -74,6 +111,7 @@ function conversation(exercise, context, microphone) {
   const ownFill = /** @type {HTMLElement} */ (own.querySelector(".level-fill"));
   const timer = h("p", { class: "timer", "data-testid": "timer", hidden: !settings.timer });
   const notices = h("div", { class: "notices", role: "status", "data-testid": "notices" });
+  const banner = h("div", { class: "banner", role: "status", "data-testid": "banner" });
 
   // What one can do.
   const hold = h("button", { class: "hold", "data-testid": "hold", hidden: !plan.pushToTalk }, icon("microphone"), h("span", {}, t("talk.ptt")));
@@ -96,6 +134,7 @@ function conversation(exercise, context, microphone) {
     "div",
     { class: "talk", "data-testid": "talk" },
     h("h1", { class: "talk-title" }, t("talk.title", { name })),
+    banner,
     h("div", { class: "talk-side" }, stage, own, timer, labels, aim, notices, tip, hold, done, h("div", { class: "talk-buttons" }, interrupt, repeat, help, pause, restart, end)),
     h("div", { class: "talk-main" }, task, captions.element, say, options()),
   );
@@ -127,14 +166,12 @@ function conversation(exercise, context, microphone) {
   }
 
   const talking = new Conversation({
-    address: api.talkAddress(),
-    context,
+    open,
     microphone,
-    hello: {
-      type: "hello", version: 1, language: language(), exercise: exercise.id, ...greeting(exercise.id),
-    },
+    pushToTalk: plan.pushToTalk,
     screen: {
       ready: (ready) => {
+        if (ready.resumed) captions.takeUp();
         planned = ready.duration;
         task.textContent = ready.task ?? "";
         task.hidden = !ready.task;
@@ -142,10 +179,24 @@ function conversation(exercise, context, microphone) {
         restart.hidden = (ready.purpose ?? "exercise") !== "exercise";
         if (ready.exam) label("exam", t("talk.exam"));
         if (ready.level) label("level", t("talk.level", { n: ready.level }));
-        phase(ready.phase ?? "exercise");
+        phase(ready.phase ?? "exercise", ready.elapsed ?? 0);
+        clearInterval(tickTimer);
         tickTimer = setInterval(second, 1000);
       },
-      phase,
+      phase: (now) => phase(now, 0),
+      stored: (index, speaker) => captions.stored(index, speaker),
+      away: (missing) => {
+        gone = missing;
+        clearTimeout(bannerTimer);
+        banner.dataset.missing = missing;
+        banner.replaceChildren(icon("warning"), t(`talk.away.${missing}`, { name }));
+      },
+      back: () => {
+        const words = gone === "late" ? "" : t(gone === "line" ? "talk.back.line" : "talk.back.partner", { name });
+        delete banner.dataset.missing;
+        banner.replaceChildren(...(words ? [icon("check"), words] : []));
+        bannerTimer = setTimeout(() => banner.replaceChildren(), BACK);
+      },
       demand: (level) => label("level", t("talk.level", { n: level })),
       hint: (words) => tip.replaceChildren(icon("idea"), words),
       mark: (word, count) => {
@@ -183,19 +234,22 @@ function conversation(exercise, context, microphone) {
     else labels.append(item);
   }
 
-  /** @param {"warm_up" | "exercise"} now */
-  function phase(now) {
+  /** @param {"warm_up" | "exercise"} now @param {number} since seconds of the exercise's time */
+  function phase(now, since) {
     warming = now === "warm_up";
     if (warming) label("phase", t("talk.warm_up"));
     else labels.querySelector('[data-kind="phase"]')?.remove();
-    elapsed = 0;
+    elapsed = since;
     show();
   }
 
   let warming = false;
   let tickTimer = 0;
+  let bannerTimer = 0;
+  /** @type {import("../talk/line.d.ts").Missing} who was missing last */
+  let gone = "late";
   function second() {
-    if (state !== "paused") elapsed += 1;
+    if (state !== "paused" && !banner.dataset.missing) elapsed += 1;
     show();
   }
 
@@ -332,6 +386,7 @@ function conversation(exercise, context, microphone) {
 
   function leave() {
     clearInterval(tickTimer);
+    clearTimeout(bannerTimer);
     stopKeys();
     letSleep();
     window.removeEventListener("beforeunload", ask);
@@ -360,6 +415,9 @@ function conversation(exercise, context, microphone) {
   return { title: t("talk.title", { name }), node, leave };
 }
 
+/** Milliseconds for which it is said that everybody is there again. */
+const BACK = 5000;
+
 /** A short soft tone, that interrupts nobody. @param {AudioContext} context */
 function blip(context) {
   const tone = new OscillatorNode(context, { frequency: 660 });
@@ -376,11 +434,18 @@ function lostWords({ opened, session, turns }) {
   return turns > 0 ? t("talk.lost.some", { n: turns }) : t("talk.lost.none");
 }
 
+/** The way to another try: at once, or when the server has asked to wait.
+ * @param {string} href @param {number} [wait] seconds */
+const again = (href, wait) =>
+  wait
+    ? later(wait, t("talk.again"), () => (location.hash = href))
+    : h("a", { class: "button", href }, t("talk.again"));
+
 /** The screen after a conversation that broke off. @param {string} exercise
  * @param {Exclude<Outcome, {kind: "ended"}>} outcome */
 function ending(exercise, outcome) {
   const lost = outcome.kind === "lost";
-  const saved = lost && outcome.turns > 0 && outcome.session;
+  const saved = lost && !outcome.resume && outcome.turns > 0 && outcome.session;
   const { title, text } = lost
     ? { title: t("talk.lost.title"), text: [h("p", {}, lostWords(outcome))] }
     : problemWords({ ...outcome, title: t("talk.failed.title") });
@@ -394,7 +459,9 @@ function ending(exercise, outcome) {
       "p",
       { class: "actions" },
       saved && h("a", { class: "button primary", href: `#/report/${outcome.session}` }, t("talk.report")),
-      h("a", { class: "button", href: `#/exercise/${exercise}/microphone` }, t("talk.again")),
+      outcome.resume
+        ? h("a", { class: "button primary", href: `#/session/${outcome.resume}`, "data-testid": "resume" }, t("live.resume"))
+        : again(`#/exercise/${exercise}/microphone`, lost ? undefined : outcome.wait),
       h("a", { class: "button", href: "#/" }, t("nav.exercises")),
     ),
   );

@@ -215,6 +215,8 @@ export const EN = {
   "end.idle": "the silence lasted too long",
   "end.page_closed": "the page was closed or the connection lost",
   "end.process_died": "the server went down suddenly",
+  "end.abandoned": "nobody came",
+  "end.room": "the room could not be opened",
   "end.process_stopped": "the server was stopped",
   "end.protocol": "the page and the server no longer understood each other",
   "end.engine": "the program broke down",

@@ -214,6 +214,8 @@ export const FR = {
   "end.idle": "le silence a duré trop longtemps",
   "end.page_closed": "la page a été fermée ou la connexion perdue",
   "end.process_died": "le serveur s’est éteint brusquement",
+  "end.abandoned": "personne n’est venu",
+  "end.room": "la salle n’a pas pu être ouverte",
   "end.process_stopped": "le serveur a été arrêté",
   "end.protocol": "la page et le serveur ne se comprenaient plus",
   "end.engine": "une panne du programme",
