@@ -75,9 +75,8 @@ class CoachServer(AgentServer):
     @property
     def live(self) -> int:
         """How many conversations are held, or are about to be."""
-        if not self.started:
-            return 0
-        return len(self._admitted | {info.job.id for info in self.active_jobs})
+        held = {info.job.id for info in self.active_jobs} if self.started else set()
+        return len(self._admitted | held)
 
     @property
     def idle(self) -> int:

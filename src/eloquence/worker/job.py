@@ -20,7 +20,6 @@ from livekit.agents import AutoSubscribe, JobContext, JobProcess
 from livekit.agents.ipc.log_queue import LogQueueHandler
 
 from eloquence.bootstrap.product import Eloquence, opened
-from eloquence.bootstrap.rooms import open_rooms
 from eloquence.coaching.session import SessionEnd
 from eloquence.config import Settings
 from eloquence.conversation.conversation import SUPERSEDED
@@ -43,6 +42,8 @@ CONNECT_SECONDS = 10.0
 """Within which the room must have been joined (TC-09)."""
 LEARNER_SECONDS = 120.0
 """How long a learner who asked for a session may take to join it (TC-11)."""
+TAKEN_IN_SECONDS = 1.5
+"""How long the room of a session that is over waits for its learner to leave."""
 LEAVING_SECONDS = 10.0
 """Within which the process of a session that is over must have ended."""
 _LAST_LINES_SECONDS = 0.2
@@ -105,12 +106,13 @@ async def _hold(context: JobContext, product: Eloquence) -> None:
         _leave(ABANDONED, error.message)
     session = lease.held.stored.session
     log.info(
-        "session %s: exercise %s, scene %s, %s, epoch %d, claimed in %.0f ms",
+        "session %s: exercise %s, scene %s, %s, epoch %d, process %d, claimed in %.0f ms",
         session.id,
         session.exercise,
         session.scenario,
         session.language,
         given.epoch,
+        os.getpid(),
         1000 * (time.monotonic() - began),
     )
     async with AsyncExitStack() as stack:
@@ -118,9 +120,6 @@ async def _hold(context: JobContext, product: Eloquence) -> None:
         trace = stack.enter_context(_trace(product.settings.data))
         stood_still = partial(_leave, ABANDONED, "the event loop stands still")
         await stack.enter_async_context(watched(stood_still, trace))
-        rooms = await stack.enter_async_context(
-            open_rooms(product.settings, product.library, product.store)
-        )
         await _joined(context, given)
         gone = asyncio.Event()
         context.room.on("disconnected", lambda *_: gone.set())
@@ -128,6 +127,8 @@ async def _hold(context: JobContext, product: Eloquence) -> None:
             asyncio.create_task(_until_lost(lease, product, context.room)),
             asyncio.create_task(_until_gone(lease, product, gone)),
         )
+        rooms = product.rooms
+        assert rooms is not None
         learner = rooms.identity(lease.held.learner, session.id)
         try:
             ended = await _converse(product, lease, RoomTransport(context.room, learner))
@@ -136,6 +137,7 @@ async def _hold(context: JobContext, product: Eloquence) -> None:
                 task.cancel()
         if not ended:
             return
+        await _until_left(context.room, learner)
         try:
             await rooms.livekit.delete(lease.held.room)
         except RoomError as error:
@@ -185,6 +187,18 @@ async def _converse(product: Eloquence, lease: Lease, line: RoomTransport) -> bo
                 return False
             transport.send(Ended(session=session_id, status=end.status, reason=end.reason))
     return True
+
+
+async def _until_left(room: rtc.Room, learner: str) -> None:
+    """Leaves the learner's client the time to take in that it is over: what is on its way to it is
+    dropped with the room."""
+    left = asyncio.Event()
+    room.on("participant_disconnected", lambda *_: left.set())
+    with suppress(TimeoutError):
+        async with asyncio.timeout(TAKEN_IN_SECONDS):
+            while learner in room.remote_participants:
+                await left.wait()
+                left.clear()
 
 
 async def _end(lease: Lease, end: SessionEnd) -> None:
