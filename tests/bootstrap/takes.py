@@ -53,10 +53,12 @@ def session(session_id: str, started_at: float = MONDAY, **changes: Any) -> Sess
     return Session.model_validate({**given, **changes})
 
 
-async def keep(store: SqlSessionStore, one: Session, *turns: Turn, ended: bool = True) -> None:
+async def keep(
+    store: SqlSessionStore, one: Session, *turns: Turn, ended: bool = True, learner: str = ""
+) -> None:
     """Stores a session; without turns, of one question and one answer of about a minute."""
     said = turns or (question(0), answer(1, 3.0))
-    await store.open(one)
+    await store.open(one, learner=learner)
     for turn in said:
         await store.append(one.id, turn)
     if ended:
