@@ -23,6 +23,14 @@ SEVERAL = {
 }
 """Services of which there can be several, and the variable that says how many."""
 
+_ASKS = {
+    "vosk-stt": "ELOQUENCE_STT",
+    "mistral-conversation": "ELOQUENCE_LLM",
+    "openai-tts": "ELOQUENCE_TTS",
+}
+"""Which setting of a conversation chooses a service of speech. Without the service, conversations
+take what the machine has."""
+
 STEP = 100
 """By how much the ports of each further one are higher, unless its variable says otherwise."""
 
@@ -81,8 +89,8 @@ def plan(
     one to which the Compose file gives it (D-21). Raises ConfigurationError when two parts share a
     port (X-02), a program is missing, or services wait for each other.
     """
-    if variables.get("STACK_REDIS", "1") == "0":
-        services = without("redis", services)
+    for name in _left_out(services, variables):
+        services = without(name, services)
     counts = {name: _count(name, variables) for name in services}
     if counts["livekit-server"] > 1 and "redis" not in services:
         raise ConfigurationError(
@@ -159,7 +167,7 @@ def without(left_out: str, services: Mapping[str, Service]) -> dict[str, Service
             environment={
                 key: value
                 for key, value in service.environment.items()
-                if not re.search(rf"\b{left_out}:\d", value)
+                if not re.search(rf"\b{left_out}:\d", value) and key != _ASKS.get(left_out)
             },
         )
         for name, service in services.items()
@@ -296,6 +304,17 @@ _RECIPES: Mapping[str, Callable[[Part, _Moved], Part]] = {
     "eloquence": _eloquence,
 }
 """How each image is a program of this machine."""
+
+
+def _left_out(services: Mapping[str, Service], variables: Mapping[str, str]) -> list[str]:
+    names = [name.strip() for name in variables.get("STACK_WITHOUT", "").split(",") if name.strip()]
+    optional = ("redis", "vosk-stt", "mistral-conversation", "openai-tts")
+    for name in names:
+        if name not in services or name not in optional:
+            raise ConfigurationError(
+                f"STACK_WITHOUT names {name!r}.", mend=f"Name some of {', '.join(optional)}."
+            )
+    return names
 
 
 def _count(name: str, variables: Mapping[str, str]) -> int:
