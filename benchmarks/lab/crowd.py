@@ -33,6 +33,7 @@ import numpy as np
 import soundfile
 import soxr
 from livekit import rtc
+from livekit.rtc.participant import PublishDataError
 
 from eloquence import protocol
 from eloquence.delivery import sound
@@ -71,6 +72,12 @@ class Witness(RoomLearner):
 
     tell: Tell
     heard_at = 0.0
+    told_at = 0.0
+    """When they were last told that the line or the coach is lost."""
+
+    def __init__(self, *args: Any, **fields: Any) -> None:
+        super().__init__(*args, **fields)
+        self._hearing: dict[str, asyncio.Task[None]] = {}
 
     async def _enter(self, url: str, token: str) -> rtc.Room:
         room = await super()._enter(url, token)
@@ -78,15 +85,44 @@ class Witness(RoomLearner):
         for participant in room.remote_participants.values():
             self.tell("coach", identity=participant.identity)
         room.on("participant_disconnected", self._on_departure)
-        room.on("reconnecting", lambda: self.tell("reconnecting"))
+        room.on("track_unsubscribed", self._on_silenced)
+        room.on("reconnecting", self._on_reconnecting)
         return room
 
     def _on_coach(self, participant: rtc.RemoteParticipant) -> None:
         super()._on_coach(participant)
         self.tell("coach", identity=participant.identity)
+        self._told(False)
+        if self.room is not None:
+            self._spawn(self._knocked())
+
+    async def _knocked(self) -> None:
+        """Says at once that one is there, as the page does when a coach appears."""
+        with suppress(PublishDataError):
+            await self.send(protocol.Joined())
 
     def _on_departure(self, participant: rtc.RemoteParticipant) -> None:
         self.tell("coach_gone", identity=participant.identity)
+        self._told(True)
+
+    def _on_silenced(
+        self,
+        track: rtc.Track | None,
+        publication: rtc.RemoteTrackPublication,
+        participant: rtc.RemoteParticipant,
+    ) -> None:
+        # WebRTC would give the next coach's sound to whoever still listens to this track.
+        hearing = self._hearing.pop(publication.sid, None)
+        if hearing is not None:
+            hearing.cancel()
+
+    def _told(self, broken: bool) -> None:
+        """The page shows that the line or the coach is lost, and people wait."""
+        self.told_at = time.monotonic() if broken else self.told_at
+
+    def _on_reconnecting(self) -> None:
+        self.tell("reconnecting")
+        self._told(True)
 
     def _on_reconnected(self) -> None:
         super()._on_reconnected()
@@ -94,6 +130,7 @@ class Witness(RoomLearner):
 
     def _on_disconnected(self, *reason: object) -> None:
         super()._on_disconnected(*reason)
+        self._told(True)
         self.tell("disconnected", reason=str(reason[0]) if reason else "")
 
     def _note(self, text: str) -> None:
@@ -115,7 +152,10 @@ class Witness(RoomLearner):
     ) -> None:
         if track.kind == rtc.TrackKind.KIND_AUDIO:
             self.tell("track", identity=participant.identity)
-            self._spawn(self._witness(track, participant.identity))
+            work = asyncio.create_task(self._witness(track, participant.identity))
+            self._hearing[publication.sid] = work
+            self._tasks.add(work)
+            work.add_done_callback(self._tasks.discard)
 
     async def _witness(self, track: rtc.Track, identity: str) -> None:
         stream = rtc.AudioStream(track, sample_rate=16_000, num_channels=1, frame_size_ms=20)
@@ -209,7 +249,10 @@ class Learner:
                 await asyncio.sleep(0.02)
             while not over() and (
                 time.monotonic() - max(witness.heard_at, began) < pause
-                or (not witness.heard_at and time.monotonic() - began < _UNANSWERED)
+                or (
+                    witness.heard_at <= witness.told_at
+                    and time.monotonic() - max(began, witness.told_at) < _UNANSWERED
+                )
             ):
                 await asyncio.sleep(0.02)
             if over():

@@ -6,6 +6,9 @@ CLOCK_MONOTONIC.
   that begins after the fault;
 - *next sentence*: the first sound that begins after a segment was announced that is new since the
   fault, which is the coach's next line and not the rest of the one that was broken off;
+Seconds count from when sound is due: from the fault, or from the end of the sentence in which it
+struck the learner; where a part was away, from when it was back.
+
 - *resumed*: under the same session id, a further turn of the learner and a further one of the coach
   were stored after that sound.
 """
@@ -75,13 +78,16 @@ def outcome(events: Sequence[Event], session: str, fault: float, since: float) -
     told = of(events, session)
     before = [one for one in told if one["t"] <= fault]
     after = [one for one in told if one["t"] > fault]
+    if before and doing(before) == "listening":
+        said = [e["t"] for e in after if e["event"] == "spoken"][:1]
+        since = max([since, *said])
     known = {one["identity"] for one in before if one["event"] in ("coach", "track")}
     tracks = [e for e in after if e["event"] == "track" and e["identity"] not in known]
     sounds = [e for e in after if e["event"] == "sound"]
     segments = [e for e in after if e["event"] == "message" and e["type"] == "segment_start"]
     new = [e for e in sounds if e["identity"] not in known]
     back = (new or (sounds if not tracks else []))[:1]
-    if since > fault and not tracks:
+    if since > fault and not new:
         back = [e for e in sounds if e["t"] > since][:1]
     lines = [e for e in new or sounds if segments and e["t"] >= segments[0]["t"] - 0.1][:1]
     if new and not lines:
@@ -126,7 +132,7 @@ def doing(before: Sequence[Event]) -> Doing:
 
 
 def _since(found: Sequence[Event], since: float) -> float | None:
-    return found[0]["t"] - since if found else None
+    return max(0.0, found[0]["t"] - since) if found else None
 
 
 def _gap(told: Sequence[Event], fault: float) -> float | None:

@@ -212,7 +212,7 @@ async def laboratory(design: Design, record: IO[str]) -> AsyncIterator[Laborator
     """The parts, each waited for, in the order in which they need each other."""
     async with AsyncExitStack() as stack:
         folder = Path(tempfile.mkdtemp(prefix="eloquence-lab-"))
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        stack.callback(_put_away, folder, Path(record.name).with_suffix(".logs"))
         postgres = await stack.enter_async_context(parts.postgres())
         store = await stack.enter_async_context(parts.redis()) if design.redis else None
         address = store.address if store is not None else ""
@@ -242,6 +242,15 @@ async def laboratory(design: Design, record: IO[str]) -> AsyncIterator[Laborator
                 await begun(program)
         stack.push_async_callback(lab.disperse)
         yield lab
+
+
+def _put_away(folder: Path, kept: Path) -> None:
+    """Keeps what the processes have written, and nothing else."""
+    for log in (*folder.glob("*/log"), *folder.glob("*.log")):
+        target = kept / f"{log.parent.name}.log" if log.name == "log" else kept / log.name
+        kept.mkdir(exist_ok=True)
+        shutil.copyfile(log, target)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 async def begun(program: Program) -> None:
