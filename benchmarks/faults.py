@@ -85,7 +85,7 @@ Round = Callable[[Laboratory, Result, random.Random], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Entry:
-    """One kind of fault. `doubtful` faults need a network of one's own."""
+    """One kind of fault. One that `drops` packets needs a network of one's own."""
 
     name: str
     says: str

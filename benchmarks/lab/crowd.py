@@ -34,15 +34,18 @@ import soundfile
 import soxr
 from livekit import rtc
 from livekit.rtc.participant import PublishDataError
+from numpy.typing import NDArray
 
 from eloquence import protocol
 from eloquence.delivery import sound
 from eloquence.testing.room_learner import AUDIBLE, RoomLearner
+from eloquence.testing.speech import synthetic
 
 Tell = Callable[..., None]
 EXERCISE = "conversation_libre_marie"
 HUSH = 0.3
 """Seconds without audible sound after which a sound is over."""
+_SAID = ("J’aime marcher le soir au bord de la mer.", "Ma sœur habite à Lyon depuis deux ans.")
 _PAUSE = (0.6, 1.6)
 """Seconds of the coach's silence after which a learner speaks."""
 _UNANSWERED = 8.0
@@ -296,16 +299,21 @@ class Learner:
 
 
 def sentences(folder: str) -> list[bytes]:
-    """Recorded sentences from first to last sound, at most 3 s of each: PCM16 at 16 kHz."""
-    found = []
+    """Recorded sentences from first to last sound, at most 3 s of each: PCM16 at 16 kHz. Where none
+    are recorded they are synthesised."""
+    found = [_pcm(synthetic(text, "fr").samples) for text in _SAID if not Path(folder).is_dir()]
     for path in sorted(Path(folder).rglob("*.wav")):
         samples, rate = soundfile.read(path, dtype="float32")
         speech = np.asarray(soxr.resample(samples, rate, 16_000), dtype=np.float32)
         spoken = sound.measure(speech, 16_000).speech
         begins = int(spoken[0][0] * 16_000)
         piece = speech[begins : min(int(spoken[-1][1] * 16_000), begins + 48_000)]
-        found.append((np.clip(piece, -1, 1) * 32767).astype("<i2").tobytes())
+        found.append(_pcm(piece))
     return found
+
+
+def _pcm(samples: NDArray[np.float32]) -> bytes:
+    return bytes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
 
 
 async def main(orders: Orders) -> None:
