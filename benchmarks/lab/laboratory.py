@@ -130,8 +130,12 @@ class Laboratory:
             "seed": seed,
             "sentences": str(SENTENCES),
         }
+        home = self.folder / "crowd"
+        home.mkdir()
         stranger: dict[str, Any] = {}
         if self.design.stranger:
+            self.folder.chmod(0o755)
+            os.chown(home, STRANGER, STRANGER)
             stranger = {"user": STRANGER, "group": STRANGER, "extra_groups": []}
         with (self.folder / "crowd.log").open("ab") as log:
             self.crowd = await asyncio.create_subprocess_exec(
@@ -140,7 +144,7 @@ class Laboratory:
                 "benchmarks.lab.crowd",
                 json.dumps(orders),
                 cwd=ROOT,
-                env={**os.environ, "HOME": "/nonexistent", "PYTHONDONTWRITEBYTECODE": "1"},
+                env={**os.environ, "HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1"},
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
