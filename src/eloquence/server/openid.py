@@ -111,8 +111,11 @@ class OpenId:
         return Asked(f"{place}{joined}{urlencode(asked)}", state, nonce, verifier)
 
     async def check_issuer(self, issuer: str) -> None:
-        """Raises SignInError when an answer names another provider than this one."""
-        if issuer != (await self._provider())["issuer"]:
+        """Raises SignInError when an answer names another provider than this one, or none where
+        this one names itself."""
+        told = await self._provider()
+        named = issuer or told.get("authorization_response_iss_parameter_supported")
+        if named and issuer != told["issuer"]:
             raise _failed("The answer is of another provider.")
 
     async def person(self, asked: Asked, code: str, redirect_uri: str) -> Person:

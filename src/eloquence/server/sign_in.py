@@ -96,8 +96,7 @@ async def answered(
         asked = _asked(request.cookies.get(access.cookie_name(settings, _ASKED), ""))
         if not hmac.compare_digest(asked.state.encode(), state.encode()):
             raise SignInError("This answer is of another sign-in.", why="expired")
-        if iss:
-            await openid.check_issuer(iss)
+        await openid.check_issuer(iss)
         if error or not code:
             raise SignInError("The provider signed nobody in.", why="refused")
         person = await openid.person(asked, code, _redirect_uri(request, settings))
