@@ -10,6 +10,7 @@ import typer
 
 from eloquence import __version__
 from eloquence.errors import (
+    AccountNotFoundError,
     CapacityError,
     ConfigurationError,
     ContentError,
@@ -35,6 +36,7 @@ EXITS: tuple[tuple[type[EloquenceError], int], ...] = (
     (ContentError, 3),
     (RecordingError, 4),
     (SessionNotFoundError, 5),
+    (AccountNotFoundError, 5),
     (CapacityError, 6),
     (ModelError, 7),
     (ProviderError, 8),
@@ -60,6 +62,7 @@ def _options(
 
 def _register() -> None:
     from eloquence.cli import (
+        accounts,
         analyse,
         characters,
         doctor,
@@ -67,6 +70,7 @@ def _register() -> None:
         models,
         score,
         serve,
+        service,
         sessions,
         talk,
         worker,
@@ -82,6 +86,8 @@ def _register() -> None:
     app.add_typer(exercises.app, name="exercises")
     app.add_typer(characters.app, name="characters")
     app.add_typer(sessions.app, name="sessions")
+    app.add_typer(accounts.app, name="accounts")
+    app.add_typer(service.app, name="service")
 
 
 def exit_status(error: EloquenceError) -> int:
