@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import IO
 
 LONGEST = 2.0
 """Seconds that a loop may stand still (P05, TC-28)."""
@@ -20,7 +20,7 @@ _LOOK = 0.2
 
 @asynccontextmanager
 async def watched(
-    end: Callable[[], NoReturn], trace: IO[bytes], *, longest: float = LONGEST
+    end: Callable[[], object], trace: IO[bytes], *, longest: float = LONGEST
 ) -> AsyncIterator[None]:
     """Watches over the running loop from a thread. When it stands still, writes to `trace` where
     every thread stood (files, lines and functions: nothing of what was said), and calls `end`.
@@ -46,6 +46,7 @@ async def watched(
             elif time.monotonic() - since - (kept_waiting(thread) - waited) >= longest:
                 faulthandler.dump_traceback(trace)
                 end()
+                return
 
     beating = asyncio.create_task(beat(), name="standstill")
     threading.Thread(target=look, name="standstill", daemon=True).start()
