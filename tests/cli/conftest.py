@@ -22,12 +22,13 @@ Run = Callable[..., Ran]
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """`run("sessions", "list")`: the commands of this room that need no engine."""
-    from eloquence.cli import analyse, score, sessions
+    from eloquence.cli import accounts, analyse, score, sessions
 
     app = typer.Typer(pretty_exceptions_enable=False)
     app.command("analyse")(analyse.analyse)
     app.command("score")(score.score)
     app.add_typer(sessions.app, name="sessions")
+    app.add_typer(accounts.app, name="accounts")
     monkeypatch.setattr(cli, "app", app)
     monkeypatch.setattr(cli, "_register", lambda: None)
     monkeypatch.setenv("COLUMNS", "200")
