@@ -109,7 +109,10 @@ def status(deploy: Path, outside: Mapping[str, str]) -> int:
 def environment(deploy: Path, outside: Mapping[str, str]) -> int:
     """Prints what `eloquence` needs to work on the stack's database and rooms, for a shell. These
     lines hold secrets."""
-    parts, _ = planned(deploy, outside)
+    written = home(outside) / "plan.json"
+    if not written.is_file():
+        raise ConfigurationError("There is no stack yet.", mend="make stack")
+    parts = plan.read(written.read_text(encoding="utf-8"))
     served = next(part for part in parts if part.service == "token-service")
     for name in sorted(served.environment):
         if name.startswith(("ELOQUENCE_", "LIVEKIT_", "DATABASE_", "REDIS_")):
@@ -215,8 +218,9 @@ def _tell(folder: Path, parts: Sequence[Part], given: Mapping[str, str]) -> None
     served = next(part for part in parts if part.service == "token-service")
     address = given.get("PUBLIC_URL") or f"http://localhost:{served.ports['TOKEN_PORT']}/"
     _say(f"\nEloquence: {address}   (make stack-stop ends it)")
-    _say('To sign in, make a key:   eval "$(scripts/stack environment)"')
-    _say("                          .venv/bin/eloquence accounts --help")
+    _say("To sign in, make a key (shown once):")
+    _say('    eval "$(scripts/stack environment)"')
+    _say("    .venv/bin/eloquence accounts add YOUR-NAME --role operator")
 
 
 def _secrets(folder: Path, given: Mapping[str, str]) -> dict[str, str]:

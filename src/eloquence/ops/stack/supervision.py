@@ -85,6 +85,7 @@ class Supervision:
             first = False
             if running is not None:
                 await running.process.wait()
+                _say(f"{part.name} ended ({running.process.returncode}), is started again")
                 end_group(running.process.pid)
             self._set(part, "starting again")
             pause = _FIRST_PAUSE if clock() - began > _STEADY_SECONDS else pause
@@ -133,6 +134,7 @@ class Supervision:
                 await _end(running.process, part)
             if running is not None:
                 end_group(running.process.pid)
+                _say(f"{part.name} stopped")
             self._set(part, "failed" if self._state[part.name] == "failed" else "stopped")
             gone[part.name].set()
 
@@ -244,6 +246,10 @@ async def _end(process: asyncio.subprocess.Process, part: Part) -> None:
             async with asyncio.timeout(part.grace if number == signal.SIGTERM else 10.0):
                 await process.wait()
                 return
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201 - its log
 
 
 def _unhealthy(part: Part) -> str:
