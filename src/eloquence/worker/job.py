@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, NoReturn
 
 from livekit import rtc
-from livekit.agents import AutoSubscribe, JobContext, JobProcess
+from livekit.agents import JobContext, JobProcess
 from livekit.agents.ipc.log_queue import LogQueueHandler
 
 from eloquence.bootstrap.product import Eloquence, opened
@@ -149,7 +149,8 @@ async def _joined(context: JobContext, given: Assignment) -> None:
     """Joins the room, in time or not at all."""
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
-            await context.connect(auto_subscribe=AutoSubscribe.AUDIO_ONLY)
+            # By itself: to subscribe in answer to `track_published` fails while the line is being mended.
+            await context.connect()
     except (TimeoutError, rtc.ConnectError) as error:
         _leave(ABANDONED, f"the room of session {given.session}: {type(error).__name__}")
 
