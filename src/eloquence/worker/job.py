@@ -149,7 +149,7 @@ async def _joined(context: JobContext, given: Assignment) -> None:
     """Joins the room, in time or not at all."""
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
-            # By itself: to subscribe in answer to `track_published` fails while the line is being mended.
+            # Subscribed by LiveKit itself: asked for while the line is mended, it is lost.
             await context.connect()
     except (TimeoutError, rtc.ConnectError) as error:
         _leave(ABANDONED, f"the room of session {given.session}: {type(error).__name__}")
