@@ -113,7 +113,9 @@ def _words(data: stt.SpeechData) -> list[Word]:
 
 
 def cause(error: APIError) -> Cause:
-    """Why a stage failed, from what its client raised."""
+    """Why a stage failed, from what its client raised, at last and before that."""
+    if isinstance(error.__cause__, APIError):
+        return cause(error.__cause__)
     if isinstance(error, APITimeoutError):
         return "timeout"
     if isinstance(error, APIStatusError):

@@ -115,7 +115,8 @@ Served = Annotated[Service, Depends(service)]
 common = APIRouter()
 
 
-@common.api_route("/health", methods=["GET", "HEAD"])
+@common.head("/health", include_in_schema=False)
+@common.get("/health")
 async def health(served: Served, response: Response) -> Health:
     """Whether the service can serve (STT-03, LLM-05, TTS-03, X-12)."""
     found = served.health()
@@ -123,7 +124,8 @@ async def health(served: Served, response: Response) -> Health:
     return found
 
 
-@common.api_route("/live", methods=["GET", "HEAD"])
+@common.head("/live", include_in_schema=False)
+@common.get("/live")
 async def live() -> dict[str, str]:
     """Whether the process is alive."""
     return {"status": "ok"}
