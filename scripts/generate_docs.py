@@ -15,18 +15,22 @@ import sys
 import textwrap
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_args
 
 import content_tables
 import typer
 from content_tables import table
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from typer.testing import CliRunner
 
 from eloquence import cli, config, errors, protocol
 from eloquence.bootstrap import AUTOMATIC
+from eloquence.bootstrap.rooms import Ticket
 from eloquence.registry import STAGES, Provider, Stage
+from eloquence.server import rooms
 from eloquence.server.app import STATUSES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -240,6 +244,7 @@ def protocol_page() -> str:
         f"{protocol.MAX_FRAME_BYTES} bytes closes the connection.\n",
         table(("Constant", "Value"), constants),
         "The page's TypeScript types are in `web/protocol.d.ts`, written from the same source.\n",
+        *asking_part(),
         "## From the client\n",
         *map(message_part, get_args(protocol.ClientMessage)),
         "## From the server\n",
@@ -271,6 +276,29 @@ def message_part(message: type[BaseModel]) -> str:
     if rows:
         parts.append(table(("Field", "Kind", "Default", "What it is"), rows))
     return "\n".join(parts)
+
+
+def asking_part() -> Iterator[str]:
+    """How a session in a room is asked for, from the routes themselves."""
+    asked = [route for route in rooms.router.routes if isinstance(route, APIRoute)]
+    routes = [
+        (
+            f"`{method} {route.path}`",
+            " ".join(inspect.cleandoc(route.endpoint.__doc__ or "").split()),
+        )
+        for route in asked
+        if route.include_in_schema
+        for method in sorted(route.methods)
+    ]
+    yield "## Asking for a room\n"
+    yield (
+        "Where conversations are held in LiveKit rooms, one is asked for over HTTP first, by a\n"
+        "browser that is signed in or with `Authorization: Bearer` and an API key.\n"
+    )
+    yield table(("Request", "What it does"), routes)
+    ticket = " ".join(inspect.cleandoc(Ticket.__doc__ or "").split())
+    named = ", ".join(f"`{one.name}`" for one in fields(Ticket))
+    yield f"`Ticket`: {ticket} Its fields: {named}.\n"
 
 
 def errors_page() -> str:
@@ -326,7 +354,7 @@ def again(kind: type[errors.EloquenceError]) -> str:
         return "by its cause"
     if "retryable" in asked:
         return "as it says"
-    return "yes" if kind("").retryable else "no"
+    return "yes" if kind.__new__(kind).retryable else "no"
 
 
 def pages() -> dict[Path, str]:
