@@ -125,3 +125,27 @@ async def test_online_the_vendor_itself_is_asked(mode: str, ready: bool) -> None
     if not ready:
         assert "key" in thinks.detail
         assert not online.can_talk
+
+
+ROOMS = {"livekit_api_key": "key-of-tests", "livekit_api_secret": "secret-of-tests-0123456789-abc"}
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (ROOMS | {"livekit_api_secret": "secret-of-tests-0123456789-abcdef"}, "cannot be reached"),
+        (ROOMS | {"livekit_api_key": "devkey"}, "are known"),
+        ({}, "without LIVEKIT_API_KEY"),
+    ],
+)
+async def test_for_rooms_the_livekit_server_and_its_keys_are_looked_at(
+    given: dict[str, str], told: str
+) -> None:
+    with socket.socket() as closed:  # nobody listens there
+        closed.bind(("127.0.0.1", 0))
+        url = f"ws://127.0.0.1:{closed.getsockname()[1]}"
+        found = await diagnose(settings(livekit_url=url, **given))
+    livekit = check(found, "LiveKit")
+    assert livekit.verdict == "failure"
+    assert told in livekit.detail
+    assert not found.can_talk

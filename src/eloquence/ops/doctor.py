@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from eloquence import bootstrap, registry
+from eloquence.bootstrap import exposure
 from eloquence.coaching.character import Language
 from eloquence.config import Settings, surroundings
-from eloquence.errors import EloquenceError
+from eloquence.errors import ConfigurationError, EloquenceError, RoomError
 from eloquence.registry import STAGES, Readiness, Stage
 from eloquence.storage import content
+from eloquence.transports.livekit_server import LiveKitServer
 
 Verdict = Literal["ok", "warning", "failure"]
 """`warning`: a conversation can be held all the same; `failure`: it cannot."""
@@ -85,7 +87,7 @@ async def diagnose(settings: Settings, *, online: bool = False) -> Diagnosis:
         _disk(settings.data),
         _port(settings.host, settings.port),
         _content(settings.content),
-        _microphone(),
+        await _livekit(settings) if settings.in_rooms else _microphone(),
     )
     stages = [
         report
@@ -197,6 +199,23 @@ def _content(own: Path | None) -> Check:
             "eloquence exercises check",
         )
     return Check("content", "ok", "Every exercise and character can be read.")
+
+
+async def _livekit(settings: Settings) -> Check:
+    """Whether conversations can be held in that server's rooms, with safe keys."""
+    server = LiveKitServer(
+        settings.livekit_url,
+        settings.livekit_api_key,
+        settings.livekit_api_secret.get_secret_value(),
+        agent_name=settings.agent_name,
+    )
+    try:
+        exposure.check(settings)
+        async with server:
+            await server.check()
+    except (ConfigurationError, RoomError) as error:
+        return Check("LiveKit", "failure", error.message, error.mend)
+    return Check("LiveKit", "ok", f"{settings.livekit_url} answers and knows the key.")
 
 
 def _microphone() -> Check:
