@@ -21,7 +21,8 @@ run: setup ## open the coach on this machine
 parts: setup ## install servers and tools that rooms and the tests of deploy/ need, into .parts
 	@scripts/parts
 
-stack: parts ## run every service of deploy/compose.yaml here, without Docker (STACK_WORKERS=2 …)
+stack: setup ## run every service of deploy/compose.yaml here, without Docker (STACK_WORKERS=2 …)
+	@scripts/parts livekit-server
 	@scripts/stack start
 
 stack-stop: ## stop them again, in the opposite order

@@ -1,16 +1,27 @@
 """Which processes stand for the services, in which order; and all of them for real."""
 
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import urllib.request
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
-from tests.deploy.deployment import DEPLOY, GIVEN
+from tests.deploy.deployment import DEPLOY, GIVEN, ROOT
 
 from eloquence.errors import ConfigurationError
 from eloquence.ops.stack import compose
 from eloquence.ops.stack.compose import filled, seconds
 from eloquence.ops.stack.plan import Part, found, in_order, plan, read, shown
+from eloquence.testing.parts import free_port
 
 TEXT = (DEPLOY / "compose.yaml").read_text()
 LIVEKIT = (DEPLOY / "livekit.yaml").read_text()
@@ -57,7 +68,7 @@ def test_a_missing_program_is_named_with_the_way_to_install_it(
 ) -> None:
     monkeypatch.setattr("eloquence.ops.stack.plan._PLACES", ())
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(ConfigurationError, match="livekit-server is not installed.*scripts/parts"):
+    with pytest.raises(ConfigurationError, match=r"livekit-server is not installed.*scripts/parts"):
         found("livekit-server")
     with pytest.raises(ConfigurationError, match="apt-get install redis-server"):
         found("redis-server")
@@ -169,3 +180,86 @@ def test_durations_are_seconds() -> None:
     assert seconds("500ms") == 0.5
     with pytest.raises(ConfigurationError):
         seconds("soon")
+
+
+PORTS = (
+    "TOKEN_PORT", "LIVEKIT_PORT", "LIVEKIT_TCP_PORT", "AGENT_PORT", "LLM_PORT", "TTS_PORT",
+    "REDIS_PORT", "POSTGRES_PORT", "AGENT_PORT_2", "STT_PORT",
+)  # fmt: skip
+
+
+@pytest.mark.timeout(420)
+def test_all_of_it_runs_for_real_comes_back_and_stops_in_the_opposite_order() -> None:
+    """ORD-01, ORD-06, ORD-07, D-22, B-05, B-07, TC-49: two workers; one of them is killed."""
+    for name in ("livekit-server", "redis-server", "postgres"):
+        try:
+            found(name)
+        except ConfigurationError as missing:
+            if os.environ.get("CI"):
+                raise
+            pytest.skip(str(missing))
+    udp = free_port(datagrams=True)
+    folder = Path(tempfile.mkdtemp(prefix="eloquence-stack-"))  # another user must get into it
+    outside = {
+        **{name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")},
+        **{name: str(free_port()) for name in PORTS},
+        "LIVEKIT_UDP_START": str(udp),
+        "LIVEKIT_UDP_END": str(udp),
+        "STACK_FOLDER": str(folder),
+        "STACK_WORKERS": "2",
+        # Hearing needs a model that is downloaded; answering a host, which health does not call.
+        "STACK_WITHOUT": "vosk-stt",
+        "MISTRAL_UPSTREAM_URL": "http://127.0.0.1:9",
+        "DRAIN_MINUTES": "0",
+    }
+
+    def stack(command: str) -> str:
+        ran = subprocess.run(
+            [str(ROOT / "scripts/stack"), command],
+            env=outside,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return f"{ran.returncode} {ran.stdout}{ran.stderr}"
+
+    try:
+        started = stack("start")
+        assert started.startswith("0 "), started
+        assert stack("start").startswith("1 "), "a second one is refused"
+        before = state(folder)
+        assert {entry["state"] for entry in before.values()} == {"healthy"}
+        born = {name: entry["created"] for name, entry in before.items()}
+        for name in ("livekit-agent", "livekit-agent-2"):
+            assert born[name] > max(born["redis"], born["postgres"], born["livekit-server"])
+
+        with urllib.request.urlopen(f"http://127.0.0.1:{outside['AGENT_PORT_2']}/health") as reply:
+            assert json.load(reply)["registered"] is True
+
+        os.kill(before["livekit-agent-2"]["pid"], signal.SIGKILL)
+        after = until_healthy(folder, "livekit-agent-2", not_pid=before["livekit-agent-2"]["pid"])
+        assert after["redis"]["pid"] == before["redis"]["pid"]
+    finally:
+        stopped = stack("stop")
+    assert stopped.startswith("0 "), stopped
+    assert {entry["state"] for entry in state(folder).values()} == {"stopped"}
+    assert not any(psutil.pid_exists(entry["pid"]) for entry in after.values())
+    order = (folder / "supervision.log").read_text().split()
+    assert order.index("livekit-agent") < order.index("livekit-server") < order.index("redis")
+    shutil.rmtree(folder)
+
+
+def state(folder: Path) -> dict[str, dict[str, Any]]:
+    read: dict[str, dict[str, Any]] = json.loads((folder / "state.json").read_text())["parts"]
+    return read
+
+
+def until_healthy(folder: Path, name: str, *, not_pid: int) -> dict[str, dict[str, Any]]:
+    deadline = time.monotonic() + 150
+    while time.monotonic() < deadline:
+        seen = state(folder)
+        if seen[name]["state"] == "healthy" and seen[name]["pid"] != not_pid:
+            return seen
+        time.sleep(0.1)
+    raise AssertionError(f"{name} did not come back: {state(folder)}")
