@@ -39,6 +39,7 @@ GUIDES = [
         "README.md",
         "README.fr.md",
         "CONTRIBUTING.md",
+        "docs/accounts.md",
         "docs/authors.md",
         "docs/measures.md",
         "docs/reports.md",
