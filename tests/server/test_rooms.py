@@ -15,8 +15,10 @@ import httpx
 import pytest
 from livekit import api
 from tests.integration.conftest import running
-from tests.server.conftest import Rooms, Served, serving_rooms
+from tests.server.conftest import Rooms, Served, serving, serving_rooms
+from websockets.asyncio.client import connect
 
+from eloquence import protocol
 from eloquence.coaching.session import Turn
 from eloquence.config import load
 from eloquence.errors import LeaseLostError, TooManyError
@@ -322,6 +324,18 @@ async def test_a_room_that_livekit_lost_is_made_again_for_who_comes_back(
         assert await rooms.names() == [ticket["room"]]
 
 
+async def test_a_session_ends_also_while_livekit_is_away(
+    own_livekit: LiveKit, tmp_path: Path
+) -> None:
+    async with serving_rooms(own_livekit, tmp_path) as rooms:
+        ada = await rooms.account()
+        session = (await ada.ask()).json()["session"]
+        own_livekit.kill()
+        assert (await ada.post(f"/api/v1/sessions/{session}/token")).status_code == 503
+        assert (await ada.post(f"/api/v1/sessions/{session}/end")).status_code == 204
+        assert await rooms.eloquence.store.pulses() == []
+
+
 async def test_health_says_which_part_cannot_be_reached(
     own_livekit: LiveKit, tmp_path: Path
 ) -> None:
@@ -576,7 +590,31 @@ async def test_https_is_kept_to_where_the_page_is_opened_so(
         assert foreign.status_code == 403
 
 
-async def test_no_conversation_is_held_by_a_server_of_rooms_itself(rooms: Rooms) -> None:
+@pytest.fixture
+def in_development(livekit: LiveKit, tmp_path: Path) -> Iterator[Served]:
+    yield from serving(
+        load(
+            data=tmp_path,
+            development=True,
+            livekit_url=livekit.url,
+            livekit_api_key=livekit.key,
+            livekit_api_secret=livekit.secret,
+        )
+    )
+
+
+async def test_no_conversation_is_held_by_a_server_of_rooms_itself(
+    in_development: Served,
+) -> None:
+    origin: Any = in_development.url
+    async with connect(in_development.talk, origin=origin) as line:
+        await line.send(protocol.Hello(exercise="conversation_libre_marie").model_dump_json())
+        told = protocol.parse_server(await line.recv())
+    assert isinstance(told, protocol.Failure)
+    assert told.code == "permission_denied"
+
+
+async def test_the_page_is_told_that_conversations_are_held_in_rooms(rooms: Rooms) -> None:
     status = (await (await rooms.account()).get("/api/v1/status")).json()
     assert status["transport"] == "livekit"
     assert status["capacity"] == {"live": 0}
