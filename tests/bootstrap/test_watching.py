@@ -152,6 +152,31 @@ def test_a_session_that_nobody_began_to_hold_is_dispatched_again(tmp_path: Path)
     assert watched(tmp_path, story).asked == [2]
 
 
+def test_holders_that_take_long_to_come_are_asked_for_ever_less_often(tmp_path: Path) -> None:
+    asked: list[int] = []
+
+    async def story(made: House) -> None:
+        made.deaf = True
+        await made.begin()
+        for _ in range(3):
+            await asyncio.sleep(80)
+            asked.append(len(made.asked))
+
+    watched(tmp_path, story)
+    assert asked == [3, 5, 7]
+
+
+def test_a_holder_that_has_been_beating_slowly_is_not_taken_for_dead(tmp_path: Path) -> None:
+    async def story(made: House) -> None:
+        await made.begin()
+        await made.store.claim("s1", 1)
+        for pause in (0.5, 1.5, 1.5, 3.0, 5.0):
+            await asyncio.sleep(pause)
+            assert await made.store.beat("s1", 1)
+
+    assert watched(tmp_path, story).asked == []
+
+
 def test_while_livekit_is_away_it_is_tried_again_and_the_session_lives(tmp_path: Path) -> None:
     async def story(made: House) -> None:
         await made.begin()

@@ -23,8 +23,14 @@ EVERY = 0.25
 """Seconds between two looks at the store."""
 STALE = 2.0
 """Seconds without a new beat after which a holder is gone: four beats."""
+_SLOWER = 2.5
+"""So many times the longest time between its recent beats must have passed as well: on a machine
+that is too busy every holder beats late, and to begin others would make it busier still."""
+_BEATS = 8
 STARTING = 10.0
-"""Seconds within which a holder that was asked for must have begun to beat."""
+"""Seconds within which a holder that was asked for must have begun to beat; twice as many for the
+next one when it has not, up to `_LONGEST`."""
+_LONGEST = 40.0
 GIVEN_UP = 900.0
 """Seconds without any holder after which a session is ended."""
 _LOOP = 10
@@ -59,6 +65,30 @@ class _Seen:
     """When it last had a holder."""
     lost: deque[float] = field(default_factory=lambda: deque(maxlen=_LOOP))
     """When its latest holders were lost."""
+    beats: deque[float] = field(default_factory=lambda: deque(maxlen=_BEATS))
+    """Seconds between the holder's latest beats."""
+    asked: int = 0
+    """How many holders in a row were asked for and have not come."""
+    refused: int = 0
+    """An epoch whose holder could not even be asked for."""
+
+    @property
+    def patience(self) -> float:
+        """Seconds that may pass before the session is taken over."""
+        if self.beat:
+            return min(max(STALE, _SLOWER * max(self.beats, default=0.0)), STARTING)
+        return min(STARTING * 2.0 ** max(0, self.asked - 1), _LONGEST)
+
+    def changed(self, pulse: Pulse, now: float) -> None:
+        """Takes in another epoch or beat."""
+        if pulse.epoch != self.epoch:
+            self.beats.clear()
+            self.asked += pulse.epoch != self.refused
+        elif self.beat:
+            self.beats.append(now - self.at)
+        if pulse.beat:
+            self.held_at, self.asked = now, 0
+        self.epoch, self.beat, self.at = pulse.epoch, pulse.beat, now
 
 
 class Watch:
@@ -101,11 +131,9 @@ class Watch:
             self._seen[pulse.session_id] = _Seen(pulse.epoch, pulse.beat, now, now)
             return False
         if (seen.epoch, seen.beat) != (pulse.epoch, pulse.beat):
-            seen.epoch, seen.beat, seen.at = pulse.epoch, pulse.beat, now
-            if pulse.beat:
-                seen.held_at = now
+            seen.changed(pulse, now)
             return False
-        return now - seen.at >= (STALE if pulse.beat else STARTING)
+        return now - seen.at >= seen.patience
 
     async def _take(self, pulse: Pulse, now: float) -> None:
         seen = self._seen[pulse.session_id]
@@ -121,6 +149,7 @@ class Watch:
     async def recover(self, session_id: str, epoch: int, room: str) -> None:
         """Finds another holder for a session whose holder of that epoch is gone. Harmless when
         somebody else does so at the same time."""
+        following = None
         try:
             following = await self._store.take_over(session_id, epoch)
             if following is None:
@@ -130,6 +159,8 @@ class Watch:
             await self._rooms.dispatch_again(room, session_id, following)
         except (StorageError, RoomError) as error:
             # Without a beat it is due again soon.
+            if following is not None and session_id in self._seen:
+                self._seen[session_id].refused = following
             log.error("session %s could not be taken over: %s", session_id, error.message)
 
     async def _give_up(self, pulse: Pulse, reason: str) -> None:
