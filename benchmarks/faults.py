@@ -222,7 +222,7 @@ async def hang(lab: Laboratory, result: Result, chance: random.Random) -> None:
     with suppress(psutil.NoSuchProcess):
         struck.resume()
     limit = time.monotonic() + 15.0
-    while not _is_dead(struck) and time.monotonic() < limit:
+    while not _is_dead(struck) and time.monotonic() < limit:  # noqa: ASYNC110
         await asyncio.sleep(0.05)
     if _is_dead(struck):
         result.note("the woken one gone (s)", time.monotonic() - woken)

@@ -248,9 +248,9 @@ class Learner:
 
         while not over():
             began, pause = time.monotonic(), self._chance.uniform(*_PAUSE)
-            while not over() and (witness.room is None or not witness.count("ready")):
+            while not over() and (witness.room is None or not witness.count("ready")):  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
-            while not over() and (
+            while not over() and (  # noqa: ASYNC110
                 time.monotonic() - max(witness.heard_at, began) < pause
                 or (
                     witness.heard_at <= witness.told_at
@@ -266,7 +266,7 @@ class Learner:
                     await witness.say(self._chance.choice(self._speech))
             said = time.monotonic()
             self.tell("spoken")
-            while not over() and witness.heard_at < said and time.monotonic() - said < _UNANSWERED:
+            while not over() and witness.heard_at < said and time.monotonic() - said < _UNANSWERED:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
 
     async def _again(self) -> tuple[str, str]:
