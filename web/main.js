@@ -23,6 +23,7 @@ import { about } from "./views/about.js";
 import { compare } from "./views/compare.js";
 import { exercises } from "./views/exercises.js";
 import { history } from "./views/history.js";
+import { take } from "./talk/hold.js";
 import { resume } from "./views/live.js";
 import { microphone, microphoneAgain } from "./views/microphone.js";
 import { prepare } from "./views/prepare.js";
@@ -65,6 +66,26 @@ const part = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 /** @type {Shown | undefined} */
 let shown;
 let visit = 0;
+/** Views that are on their way. */
+let opening = 0;
+
+/** Who is signed in, if that matters here. @type {import("./api.js").Account | null} */
+let account = null;
+/** How one signs in, while one has to. @type {{oidc: boolean, key: boolean} | null} */
+let entrance = null;
+/** Why signing in elsewhere came to nothing. */
+const fault = new URLSearchParams(location.search).get("sign_in") ?? "";
+
+/** Learns who is signed in, and whether anybody has to be. */
+async function meet() {
+  try {
+    const known = await server();
+    account = known.accounts ? (known.account ?? null) : null;
+    entrance = known.accounts && !account ? (known.sign_in ?? { oidc: false, key: true }) : null;
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error; // each view says itself what it misses
+  }
+}
 
 /** @param {string} hash @returns {Promise<Shown>} */
 async function open(hash) {
@@ -74,46 +95,39 @@ async function open(hash) {
     try {
       return await view(...match.slice(1).map(decodeURIComponent));
     } catch (error) {
+      if (error instanceof Problem && error.status === 401) {
+        forget();
+        await meet();
+        if (entrance) turnAway();
+      }
       return problem(error, show);
     }
   }
   return problem(new Problem({ title: t("error.page") }));
 }
 
-/** Who is signed in, if that matters here. @type {import("./api.js").Account | null} */
-let account = null;
-let signingIn = false;
-/** Why signing in elsewhere came to nothing. */
-const fault = new URLSearchParams(location.search).get("sign_in") ?? "";
-
-/** The view that stands before all others until one is signed in. @returns {Promise<Shown | null>} */
-async function door() {
-  try {
-    const known = await server();
-    account = known.accounts ? (known.account ?? null) : null;
-    signingIn = Boolean(known.accounts && !known.account);
-    if (!signingIn) return null;
-    return signIn(known.sign_in ?? { oidc: false, key: true }, again, fault);
-  } catch (error) {
-    if (error instanceof Problem) return null; // the view says so itself
-    throw error;
-  }
-}
-
 /** Shows the view anew, for whoever is signed in now. */
-function again() {
+async function again() {
   forget();
-  void show();
+  await meet();
+  await show();
 }
 
 /** The server knows the reader no more: they sign in, and come back to where they were. */
 async function signedOut() {
-  if (signingIn) return;
+  if (opening || entrance) return;
   forget();
-  if ((await door()) === null || !signingIn) return;
-  // What was being said is over; the way back to it begins with a click.
-  if (/^#\/exercise\/.*\/talk$/.test(location.hash)) window.history.replaceState(null, "", location.hash.replace(/talk$/, "microphone"));
-  void show();
+  await meet();
+  if (!entrance) return;
+  turnAway();
+  await show();
+}
+
+/** Nobody is heard at the door, and the way back to a conversation begins with a click. */
+function turnAway() {
+  take().microphone?.close();
+  const to = location.hash.replace(/^(#\/exercise\/.*)\/talk$/, "$1/microphone");
+  window.history.replaceState(null, "", to);
 }
 
 async function leave() {
@@ -126,7 +140,7 @@ async function leave() {
       return;
     }
   }
-  again();
+  await again();
 }
 
 /** Shows what the address says, moves the focus there and says where one is. */
@@ -140,21 +154,36 @@ async function show() {
   const waiting = setTimeout(() => {
     main.replaceChildren(h("p", { class: "loading", role: "status" }, t("app.loading")));
   }, 250);
-  const next = (await door()) ?? (await open(hash));
+  // A view does not wait to know who looks at it: without a right to it, it has nothing to show.
+  const meeting = meet();
+  opening += 1;
+  let next = entrance ? null : await open(hash);
+  opening -= 1;
+  if (entrance) {
+    next?.leave?.();
+    next = signIn(entrance, () => void again(), fault);
+  }
   clearTimeout(waiting);
+  if (!next) return;
   if (mine !== visit) {
     next.leave?.();
     return;
   }
   shown = next;
+  const entering = entrance;
   dress();
-  document.body.dataset.view = signingIn ? "sign-in" : hash.split("/").at(/^#\/(exercise|session)\//.test(hash) ? 3 : 1) || "home";
+  document.body.dataset.view = entrance ? "sign-in" : hash.split("/").at(/^#\/(exercise|session)\//.test(hash) ? 3 : 1) || "home";
   document.title = `${next.title} – ${t("app.name")}`;
   main.replaceChildren(next.node);
   window.scrollTo(0, 0);
   const heading = main.querySelector("h1");
   heading?.setAttribute("tabindex", "-1");
   heading?.focus({ preventScroll: true });
+  const known = account;
+  await meeting;
+  if (mine !== visit) return;
+  if (entrance && !entering) void show();
+  else if (account !== known) dress();
 }
 
 /** Language, theme and the parts around the view. */

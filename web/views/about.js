@@ -7,6 +7,7 @@ import { t } from "../i18n.js";
 /** @returns {Promise<import("../main.js").Shown>} */
 export async function about() {
   const status = await api.status();
+  const { problems = [] } = status; // those who are not signed in are told of none
   /** @param {string} title @param {string} text */
   const section = (title, text) => h("section", {}, h("h2", {}, title), h("p", {}, text));
   return {
@@ -18,8 +19,8 @@ export async function about() {
       section(t("about.ai.title"), t("about.ai.text")),
       section(t("about.data.title"), t("about.data.text")),
       section(t("about.access.title"), t("about.access.text")),
-      status.problems.length > 0 &&
-        h("section", {}, h("h2", {}, t("about.problems")), h("ul", {}, ...status.problems.map((one) => h("li", {}, one)))),
+      problems.length > 0 &&
+        h("section", {}, h("h2", {}, t("about.problems")), h("ul", {}, ...problems.map((one) => h("li", {}, one)))),
       h("p", { class: "muted" }, t("about.version", { version: status.version })),
     ),
   };

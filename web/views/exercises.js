@@ -32,7 +32,10 @@ const card = (exercise) =>
 
 /** @returns {Promise<import("../main.js").Shown>} */
 export async function exercises() {
-  const [found, going] = await Promise.all([api.exercises(language()), live()]);
+  const found = await api.exercises(language());
+  const going = h("div");
+  // The exercises do not wait for it, and are there without it.
+  live().then((sessions) => going.replaceChildren(...sessions.map(notice)), () => {});
   return {
     title: t("nav.exercises"),
     node: h(
@@ -40,7 +43,7 @@ export async function exercises() {
       { "data-testid": "exercises" },
       h("h1", {}, t("exercises.title")),
       h("p", { class: "lead" }, t("exercises.lead")),
-      ...going.map(notice),
+      going,
       found.length > 0
         ? h("ul", { class: "cards" }, ...found.map(card))
         : h("p", { class: "empty" }, t("exercises.empty")),

@@ -74,7 +74,7 @@ export const notice = (session) =>
     h(
       "div",
       {},
-      h("p", {}, h("strong", {}, t("live.title")), " ", t("live.which", { title: session.title, date: date(session.started_at) })),
+      h("p", {}, h("strong", {}, t("live.title")), h("br"), t("live.which", { title: session.title, date: date(session.started_at) })),
       actions(session, false),
     ),
   );
