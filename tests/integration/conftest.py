@@ -120,6 +120,8 @@ class RoomTalk:
     learner: RoomLearner = field(init=False, repr=False)
     stored: StoredSession = field(init=False, repr=False)
     end: SessionEnd = field(init=False, repr=False)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the coach has ended the conversation."""
 
     def __post_init__(self) -> None:
         self.learner = RoomLearner(
@@ -143,13 +145,14 @@ class RoomTalk:
                 ):
                     assert await transport.learner_joined(20.0)
                     self.end = end = await Conversation(plan, transport, store).run()
+                    self.over.set()
                     transport.send(
                         Ended(session=plan.session.id, status=end.status, reason=end.reason)
                     )
 
             async def follow(learner: RoomLearner) -> None:
                 await script(learner)
-                if not learner.count("ended"):
+                if not self.over.is_set():
                     await learner.send(protocol.End())
                     await learner.until(lambda: learner.count("ended") > 0)
 

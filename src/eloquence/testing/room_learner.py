@@ -141,6 +141,11 @@ class RoomLearner:
         """Waits until the character is heard speaking."""
         await self.until(lambda: self.hears)
 
+    async def hushed(self, quiet: float = 0.4) -> None:
+        """Waits until nothing was heard for so many seconds."""
+        began = asyncio.get_running_loop().time()
+        await self.until(lambda: self.silent_after(began, quiet=quiet) is not None)
+
     @property
     def hears(self) -> bool:
         """Whether the last 20 ms that came were sound."""
