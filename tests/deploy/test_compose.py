@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from tests.deploy.deployment import DEPLOY, GIVEN, Run
+from tests.deploy.deployment import DEPLOY, GIVEN, ROOT, Run
 
 from eloquence.ops.stack import compose
 
@@ -279,3 +279,22 @@ def test_the_stack_reads_the_file_as_docker_compose_does(
             assert service.check.start_period == compose.seconds(
                 other["healthcheck"]["start_period"]
             )
+
+
+def test_what_the_guide_calls_a_proof_is_a_test() -> None:
+    """B-01 to B-09: each row names the tests that show it."""
+    guide = (ROOT / "docs/deployment.md").read_text()
+    named = set(re.findall(r"`(test_\w+)`", guide))
+    tests = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    assert len(named) >= 8
+    assert {name for name in named if f"def {name}(" not in tests} == set()
+    for row in (*(f"B-0{number}" for number in range(1, 10)), "B-19"):
+        assert f"| {row} |" in guide
+
+
+def test_the_guide_names_every_port_and_its_variable(model: dict[str, Any]) -> None:
+    guide = (ROOT / "docs/deployment.md").read_text()
+    for service in compose.services((DEPLOY / "compose.yaml").read_text(), GIVEN).values():
+        for port in service.ports:
+            assert str(port.outside) in guide
+            assert f"`{port.variable}`" in guide
