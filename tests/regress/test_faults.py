@@ -5,6 +5,7 @@ must hold on any machine is asserted."""
 import asyncio
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,9 +23,12 @@ Broken = Callable[[str], Result]
 def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Broken:
     """Lets one fault of that name happen to people who talk."""
     monkeypatch.setattr(faults.HANGS, "seconds", 8.0)
+    monkeypatch.setattr(faults, "_SPREAD", 3.0)
 
     def once(name: str) -> Result:
         (entry,) = (one for one in ENTRIES if one.name == name)
+        small = replace(entry.design, learners=1, idle=1, servers=1, capacity=2)
+        entry = replace(entry, design=small)
         try:
             with asyncio.Runner() as runner:
                 return runner.run(faults.run(entry, n=1, seed=1, record=tmp_path / "events.jsonl"))
