@@ -18,11 +18,14 @@ from typing import IO, NoReturn
 from livekit import rtc
 from livekit.agents import JobContext, JobProcess
 from livekit.agents.ipc.log_queue import LogQueueHandler
+from livekit.agents.utils import http_context
 
 from eloquence.bootstrap.product import Eloquence, opened
-from eloquence.coaching.session import SessionEnd
+from eloquence.bootstrap.stages import serving
+from eloquence.coaching.session import Session, SessionEnd
 from eloquence.config import Settings
 from eloquence.conversation.conversation import SUPERSEDED
+from eloquence.conversation.stages import StageContext
 from eloquence.errors import EloquenceError, LeaseLostError, RoomError, StorageError
 from eloquence.observability.logs import Line
 from eloquence.protocol import Ended, Failure
@@ -65,9 +68,12 @@ def prepare(settings: Settings, process: JobProcess) -> None:
     try:
         product = runner.run(stack.enter_async_context(opened(settings)))
         runner.run(product.warm())
+        runner.run(_tls())
         for language in LANGUAGES:
             product.library.exercises(language)
             product.library.lines(language)
+            with suppress(EloquenceError):  # which whoever asks for that language is told
+                serving(settings, "exercise", language)
     except EloquenceError as error:
         log.error("no conversation can be prepared: %s", error.message)
         time.sleep(_RETRY_SECONDS)
@@ -75,6 +81,12 @@ def prepare(settings: Settings, process: JobProcess) -> None:
     # The runner is kept: to close it would close the product, which the job's own loop goes on
     # with. Nothing in it belongs to a loop.
     process.userdata[_PRODUCT] = (product, stack, runner)
+
+
+async def _tls() -> None:
+    """Reads the certificates that outside services are known by, which takes a while."""
+    async with http_context.open():
+        pass
 
 
 async def hold(context: JobContext) -> None:
@@ -120,6 +132,7 @@ async def _hold(context: JobContext, product: Eloquence) -> None:
         trace = stack.enter_context(_trace(product.settings.data))
         stood_still = partial(_leave, ABANDONED, "the event loop stands still")
         await stack.enter_async_context(watched(stood_still, trace))
+        _wake_voice(product, session)
         await _joined(context, given)
         gone = asyncio.Event()
         context.room.on("disconnected", lambda *_: gone.set())
@@ -143,6 +156,22 @@ async def _hold(context: JobContext, product: Eloquence) -> None:
         except RoomError as error:
             # It closes by itself once it is empty.
             log.info("the room of session %s stays: %s", session.id, error.message)
+
+
+def _wake_voice(product: Eloquence, session: Session) -> None:
+    """Lets what speaks start while the room is joined."""
+    library, language = product.library, session.language
+    with suppress(EloquenceError):  # which holding the session raises again
+        exercise = library.exercise(session.exercise, language)
+        chosen = serving(product.settings, session.purpose, language)["tts"]
+        context = StageContext(
+            language=language,
+            exercise=exercise,
+            scenario=exercise.scenarios[0],
+            character=library.character(session.character, language),
+            resources=product.resources,
+        )
+        chosen.provider.create(chosen.options, context).prewarm()
 
 
 async def _joined(context: JobContext, given: Assignment) -> None:
