@@ -6,8 +6,10 @@ names imports nothing; choosing one imports exactly one.
 """
 
 import os
+import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal
 
@@ -169,6 +171,13 @@ def _choice(
 
 
 def _points(stage: Stage) -> tuple[EntryPoint, ...]:
+    return _points_on(tuple(sys.path), stage)
+
+
+@cache
+def _points_on(path: tuple[str, ...], stage: Stage) -> tuple[EntryPoint, ...]:
+    """What is installed on that path. To look reads a file of every package, each time that a
+    conversation begins."""
     return tuple(entry_points(group=f"eloquence.{stage}"))
 
 
