@@ -58,11 +58,12 @@ class Gate:
 
     async def _answered(self, scope: Scope, receive: Receive, send: Send) -> None:
         messages: asyncio.Queue[Message] = asyncio.Queue(1)
-        begun = False
+        begun = ended = False
 
         async def sending(message: Message) -> None:
-            nonlocal begun
+            nonlocal begun, ended
             begun = True
+            ended = message["type"] == "http.response.body" and not message.get("more_body")
             await send(message)
 
         async def listening() -> JSONResponse | None:
@@ -90,6 +91,8 @@ class Gate:
         client = asyncio.create_task(listening())
         try:
             await asyncio.wait({working, client}, return_when=asyncio.FIRST_COMPLETED)
+            if ended:  # what was begun for it is being put away
+                await asyncio.wait({working})
         finally:
             refusal = client.result() if client.done() else None
             working.cancel()
