@@ -26,7 +26,10 @@ STALE = 2.0
 _SLOWER = 2.5
 """So many times the longest time between its recent beats must have passed as well: on a machine
 that is too busy every holder beats late, and to begin others would make it busier still."""
+_LATER = 4.0
+"""So many times the watcher's own lateness is added, for it may share that machine."""
 _BEATS = 8
+_LOOKS = 20
 STARTING = 10.0
 """Seconds within which a holder that was asked for must have begun to beat; twice as many for the
 next one when it has not, up to `_LONGEST`."""
@@ -72,11 +75,12 @@ class _Seen:
     refused: int = 0
     """An epoch whose holder could not even be asked for."""
 
-    @property
-    def patience(self) -> float:
-        """Seconds that may pass before the session is taken over."""
+    def patience(self, late: float) -> float:
+        """Seconds that may pass before the session is taken over by a watcher that is itself so
+        many seconds late."""
         if self.beat:
-            return min(max(STALE, _SLOWER * max(self.beats, default=0.0)), STARTING)
+            slow = max(STALE, _SLOWER * max(self.beats, default=0.0)) + _LATER * late
+            return min(slow, STARTING)
         return min(STARTING * 2.0 ** max(0, self.asked - 1), _LONGEST)
 
     def changed(self, pulse: Pulse, now: float) -> None:
@@ -98,24 +102,32 @@ class Watch:
         self._store = store
         self._rooms = rooms
         self._seen: dict[str, _Seen] = {}
+        self._late: deque[float] = deque(maxlen=_LOOKS)
+        """Seconds by which the latest looks came late."""
         self.recovered = 0
         """How many sessions this watcher has taken over."""
 
     async def run(self) -> None:
-        looked = time.monotonic()
+        looked, told = time.monotonic(), False
         while True:
             try:
                 pulses = await self._store.pulses()
             except StorageError as error:
-                if self._seen:
+                if self._seen and not told:
                     log.warning("the store cannot be watched: %s", error.message)
-                self._seen.clear()  # what did not beat meanwhile may not have been able to
+                    told = True
             else:
-                now = time.monotonic()
-                if now - looked > STALE:
-                    self._seen.clear()  # this process itself stood still
-                looked = now
+                now, told = time.monotonic(), False
+                late = now - looked - EVERY
+                if late <= STALE:
+                    self._late.append(max(0.0, late))
+                else:
+                    # This process stood still, or the store was away: who did not beat meanwhile
+                    # may not have been able to, or may not have been seen.
+                    for seen in self._seen.values():
+                        seen.at = seen.held_at = now
                 await self._look(pulses, now)
+                looked = time.monotonic()
             await asyncio.sleep(EVERY)
 
     async def _look(self, pulses: Sequence[Pulse], now: float) -> None:
@@ -133,7 +145,7 @@ class Watch:
         if (seen.epoch, seen.beat) != (pulse.epoch, pulse.beat):
             seen.changed(pulse, now)
             return False
-        return now - seen.at >= seen.patience
+        return now - seen.at >= seen.patience(max(self._late, default=0.0))
 
     async def _take(self, pulse: Pulse, now: float) -> None:
         seen = self._seen[pulse.session_id]
