@@ -40,7 +40,7 @@ from eloquence.testing.parts import Part
 
 RESUMED_WITHIN = 60.0
 """Seconds after the fault is over in which a session must have gone on."""
-_YOUNG = 6
+_YOUNG = 4
 """Turns of a session after which another one is begun, lest it end while a part is broken."""
 _SPREAD = 8.0
 """Seconds over which the instants of faults are spread: about one exchange."""

@@ -10,7 +10,7 @@ Seconds count from when sound is due: from the fault, or from the end of the sen
 struck the learner; where a part was away, from when it was back.
 
 - *resumed*: under the same session id, a further turn of the learner and a further one of the coach
-  were stored after that sound.
+  were stored after that sound, or the conversation came to its own end.
 """
 
 import math
@@ -110,9 +110,20 @@ def outcome(events: Sequence[Event], session: str, fault: float, since: float) -
         sound=_since(back, since),
         sentence=_since(lines, since),
         gap=_gap(told, fault),
-        resumed=resumed
-        and not any(e["event"] == "left" for e in after)
+        resumed=(resumed or _completed(after, since))
+        and not any(e["event"] == "left" and e["why"] != "ended" for e in after)
         and all(e.get("names", session) == session for e in after),
+    )
+
+
+def _completed(after: Sequence[Event], since: float) -> bool:
+    """Whether the conversation came to its own end, after everything was there again."""
+    return any(
+        e["event"] == "message"
+        and e["type"] == "ended"
+        and (e["status"], e["reason"]) in (("complete", "script"), ("complete", "duration"))
+        and e["t"] > since
+        for e in after
     )
 
 
