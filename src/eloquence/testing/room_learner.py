@@ -103,8 +103,9 @@ class RoomLearner:
 
     async def vanish(self) -> None:
         """Is suddenly gone, as when the page is closed; comes back if there is a way."""
-        if self.room is not None:
-            await self.room.disconnect()
+        room = self.room
+        self._gone.set()
+        await self.until(lambda: self.room is not room)
 
     async def send(self, message: ClientMessage) -> None:
         await self.send_raw(message.model_dump_json().encode())
@@ -226,6 +227,7 @@ class RoomLearner:
             await utils.aio.cancel_and_wait(*self._tasks)
             await source.aclose()
             self.room = None
+            await self._look()
 
     async def _rejoined(self) -> rtc.Room | None:
         for attempt in range(100):
