@@ -265,6 +265,7 @@ def test_a_line_that_is_lost_is_joined_again_and_shows_what_is_safe_once(
     begin(page)
     banner = page.get_by_test_id("banner")
     expect(banner).to_contain_text("Connexion perdue\u00a0: nous vous reconnectons")
+    state(page, "connecting")
     expect(banner).to_have_text("Vous revoilà.")
     state(page, "listening")
     expect(page.get_by_test_id("caption")).to_have_text(

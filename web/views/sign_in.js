@@ -81,7 +81,7 @@ export function signIn(ways, done, fault) {
         h(
           "p",
           { class: "actions" },
-          h("a", { class: "button primary big", href: api.signInElsewhere(`/${location.hash}`), "data-testid": "sign-in-oidc" }, icon("lock"), t("sign_in.oidc")),
+          h("a", { class: "button primary", href: api.signInElsewhere(`/${location.hash}`), "data-testid": "sign-in-oidc" }, icon("lock"), t("sign_in.oidc")),
         ),
       ways.oidc && ways.key && h("h2", {}, t("sign_in.or")),
       ways.key && form,

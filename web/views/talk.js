@@ -95,6 +95,8 @@ function conversation(exercise, context, microphone, open) {
   /** @type {State} */
   let state = "connecting";
   let hearing = false;
+  /** @type {import("../talk/line.d.ts").Missing | null} */
+  let missing = null;
 
   // What shows the state.
   const ring = h("div", { class: "ring", "aria-hidden": "true" });
@@ -141,17 +143,19 @@ function conversation(exercise, context, microphone, open) {
   const node = h("div", { class: "talk-view" }, body);
 
   function draw() {
-    stage.dataset.state = state;
-    stage.toggleAttribute("data-hearing", hearing);
-    const key = state === "listening" && hearing ? "hearing" : state;
-    if (word.dataset.state !== state) {
-      picture.replaceChildren(icon(PICTURES[state]));
-      word.textContent = t(`talk.state.${state}`); // announced, hence touched only when it changes
-      word.dataset.state = state;
+    // Nobody listens or speaks while somebody is missing.
+    const now = missing && state !== "ending" ? "connecting" : state;
+    stage.dataset.state = now;
+    stage.toggleAttribute("data-hearing", hearing && !missing);
+    const key = now === "listening" && hearing ? "hearing" : now;
+    if (word.dataset.state !== now) {
+      picture.replaceChildren(icon(PICTURES[now]));
+      word.textContent = t(`talk.state.${now}`); // announced, hence touched only when it changes
+      word.dataset.state = now;
     }
-    hint.textContent = t(`talk.hint.${key}`, { name });
-    interrupt.disabled = state !== "speaking";
-    done.disabled = state !== "listening";
+    hint.textContent = missing && missing !== "late" && now !== "ending" ? "" : t(`talk.hint.${key}`, { name });
+    interrupt.disabled = now !== "speaking";
+    done.disabled = now !== "listening";
     const paused = state === "paused";
     pause.setAttribute("aria-pressed", String(paused));
     pause.replaceChildren(icon(paused ? "play" : "pause"), h("span", {}, t(paused ? "talk.resume" : "talk.pause")));
@@ -185,17 +189,20 @@ function conversation(exercise, context, microphone, open) {
       },
       phase: (now) => phase(now, 0),
       stored: (index, speaker) => captions.stored(index, speaker),
-      away: (missing) => {
-        gone = missing;
+      away: (who) => {
+        missing = who;
         clearTimeout(bannerTimer);
-        banner.dataset.missing = missing;
-        banner.replaceChildren(icon("warning"), t(`talk.away.${missing}`, { name }));
+        banner.dataset.missing = who;
+        banner.replaceChildren(icon("warning"), t(`talk.away.${who}`, { name }));
+        draw();
       },
       back: () => {
-        const words = gone === "late" ? "" : t(gone === "line" ? "talk.back.line" : "talk.back.partner", { name });
+        const words = missing === "line" || missing === "partner" ? t(`talk.back.${missing}`, { name }) : "";
+        missing = null;
         delete banner.dataset.missing;
         banner.replaceChildren(...(words ? [icon("check"), words] : []));
         bannerTimer = setTimeout(() => banner.replaceChildren(), BACK);
+        draw();
       },
       demand: (level) => label("level", t("talk.level", { n: level })),
       hint: (words) => tip.replaceChildren(icon("idea"), words),
@@ -246,10 +253,8 @@ function conversation(exercise, context, microphone, open) {
   let warming = false;
   let tickTimer = 0;
   let bannerTimer = 0;
-  /** @type {import("../talk/line.d.ts").Missing} who was missing last */
-  let gone = "late";
   function second() {
-    if (state !== "paused" && !banner.dataset.missing) elapsed += 1;
+    if (state !== "paused" && !missing) elapsed += 1;
     show();
   }
 
