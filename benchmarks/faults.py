@@ -1,6 +1,6 @@
 """Parts of a deployment that fail while people talk, and what the people hear.
 
-    python -m benchmarks faults [--only NAME …] [--n N] [--seed S] [--record FILE]
+    python -m benchmarks faults [--only NAME …] [--n N] [--seed S] [--learners K] [--record FILE]
 
 Each entry breaks one part N times, at instants drawn from the seed, while learners talk to the
 product over real LiveKit, PostgreSQL and Redis. What counts is what the learners' ears heard, what
@@ -19,7 +19,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psutil
@@ -522,6 +522,8 @@ def main() -> int:
     asked.add_argument("--only", nargs="+", choices=[one.name for one in ENTRIES])
     asked.add_argument("--n", type=int, default=3, help="faults of each entry")
     asked.add_argument("--seed", type=int, default=1)
+    asked.add_argument("--learners", type=int, help="who talk at once, instead of the entry's own")
+    asked.add_argument("--idle", type=int, help="processes that each worker keeps ready")
     asked.add_argument("--record", type=Path, help="file for all events, one JSON object a line")
     given = asked.parse_args(sys.argv[2:] if sys.argv[1:2] == ["faults"] else None)
     if apart.possible() and not apart.is_apart():
@@ -537,8 +539,12 @@ def main() -> int:
         if entry.drops and not apart.can_drop():
             print(f"── {entry.name}: left out, it needs root, unshare, ip and nft", flush=True)
             continue
+        changed = {"learners": given.learners, "idle": given.idle}
+        changed = {name: value for name, value in changed.items() if value is not None}
+        entry = replace(entry, design=replace(entry.design, **changed))
         command = f"python -m benchmarks faults --only {entry.name} --n {given.n}"
         command += f" --seed {given.seed}"
+        command += "".join(f" --{name} {value}" for name, value in changed.items())
         try:
             result = asyncio.run(run(entry, n=given.n, seed=given.seed, record=record))
         except KeyboardInterrupt:
