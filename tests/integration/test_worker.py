@@ -24,6 +24,7 @@ from eloquence.testing.parts import LiveKit
 from eloquence.testing.room_learner import RoomLearner
 from eloquence.testing.workers import Worker, environment, worker
 
+pytestmark = pytest.mark.timeout(400)  # several workers start, on machines that may be busy
 EXERCISE = "conversation_libre_marie"
 ANYBODY = Account(id="", name="", role="operator")
 

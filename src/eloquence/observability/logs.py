@@ -25,11 +25,11 @@ HARMLESS = (
     "_SegmentSynchronizerImpl.playback_finished called before text/audio input is done",
     "rotate_segment called while",
     "no request_id provided for TTS",
-    "publisher data channel closed unexpectedly",
+    "publisher data channel",  # … '_reliable' closed unexpectedly: a room was left
     "drop unknown FFI handle",
 )
 """What the engine says, as a warning or an error, of things that are as they should be."""
-_OF_THE_MACHINE = ("slower than realtime",)
+_OF_THE_MACHINE = ("slower than realtime", "event loop blocked for")
 """What the engine warns of that whoever talks can do nothing about: it stays in the files."""
 
 _CONTROLS: Mapping[int, str] = {

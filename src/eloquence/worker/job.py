@@ -127,35 +127,35 @@ async def _hold(context: JobContext, product: Eloquence) -> None:
         os.getpid(),
         1000 * (time.monotonic() - began),
     )
+    rooms = product.rooms
+    assert rooms is not None
+    learner = rooms.identity(lease.held.learner, session.id)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(lease)
         trace = stack.enter_context(_trace(product.settings.data))
         stood_still = partial(_leave, ABANDONED, "the event loop stands still")
         await stack.enter_async_context(watched(stood_still, trace))
         _wake_voice(product, session)
-        await _joined(context, given)
         gone = asyncio.Event()
         context.room.on("disconnected", lambda *_: gone.set())
         watching = (
             asyncio.create_task(_until_lost(lease, product, context.room)),
             asyncio.create_task(_until_gone(lease, product, gone)),
         )
-        rooms = product.rooms
-        assert rooms is not None
-        learner = rooms.identity(lease.held.learner, session.id)
         try:
+            await _joined(context, given)
             ended = await _converse(product, lease, RoomTransport(context.room, learner))
         finally:
             for task in watching:
                 task.cancel()
-        if not ended:
-            return
-        await _until_left(context.room, learner)
-        try:
-            await rooms.livekit.delete(lease.held.room)
-        except RoomError as error:
-            # It closes by itself once it is empty.
-            log.info("the room of session %s stays: %s", session.id, error.message)
+    if not ended:
+        return
+    await _until_left(context.room, learner)
+    try:
+        await rooms.livekit.delete(lease.held.room)
+    except RoomError as error:
+        # It closes by itself once it is empty.
+        log.info("the room of session %s stays: %s", session.id, error.message)
 
 
 def _wake_voice(product: Eloquence, session: Session) -> None:
