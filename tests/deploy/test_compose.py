@@ -196,6 +196,9 @@ def test_the_agent_knows_every_service_that_it_needs(model: dict[str, Any]) -> N
     assert given["VOSK_STT_URL"] == "http://vosk-stt:8000"
     assert given["MISTRAL_BASE_URL"] == "http://mistral-conversation:8001"
     assert given["TTS_SERVICE_URL"] == "http://openai-tts:5002"
+    chosen = [given[f"ELOQUENCE_{stage}"] for stage in ("STT", "LLM", "TTS")]
+    assert chosen == ["vosk", "openai", "service"], "and conversations are held with them"
+    assert given["MISTRAL_API_KEY"] == "none"
 
 
 def test_livekit_cloud_can_be_used_instead(compose_model: Run) -> None:

@@ -32,6 +32,7 @@ def voice(
 ) -> "tts.TTS[Any]":
     given: dict[str, dict[str, object]] = {
         "openai": {"base_url": services.url},
+        "service": {"url": services.url},
         "espeak": {},
         "piper": {"models": tmp_path},
     }

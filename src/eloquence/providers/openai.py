@@ -9,7 +9,8 @@ import asyncio
 import io
 import json
 import wave
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -29,7 +30,7 @@ from livekit.agents import tts as engine_tts
 from livekit.agents.inference.llm import LLMStream
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, NotGivenOr
 from livekit.agents.utils import is_given
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from eloquence.conversation.stages import StageContext
 from eloquence.errors import ConfigurationError
@@ -54,6 +55,8 @@ VOICES: Mapping[str, Literal["feminine", "masculine"]] = {
     **dict.fromkeys(("ash", "ballad", "cedar", "echo", "fable", "onyx", "verse"), "masculine"),
 }
 """OpenAI's own voices, by how they come across."""
+
+Ask = Callable[[str], AbstractAsyncContextManager[Any]]
 
 _SPEECH_RATE = 24_000
 _PROBE_SECONDS = 5.0
@@ -93,8 +96,11 @@ class TranscriptionOptions(HostOptions):
         return self.model
 
 
-class SpeechOptions(HostOptions):
-    """`voice` empty: by the character, else nova or onyx. `speed` 0.25..4."""
+class SpeakingOptions(BaseModel):
+    """`voice` empty: by the character, else nova or onyx. `speed` 0.25..4. `first`, `idle` and
+    `total` are deadlines in seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str = "tts-1"
     voice: str = ""
@@ -102,6 +108,10 @@ class SpeechOptions(HostOptions):
     first: Seconds = 4.0
     idle: Seconds = 3.0
     total: Seconds = 60.0
+
+
+class SpeechOptions(SpeakingOptions, HostOptions):
+    """How OpenAI's voices, or those of a host with its protocol, speak."""
 
     def host(self) -> Host:
         return host(self)
@@ -295,17 +305,18 @@ def wav(pcm: bytes) -> bytes:
 
 
 class Speaker(engine_tts.TTS[Literal["metrics_collected"]]):
-    """Speaks one sentence for each request."""
+    """Speaks one sentence for each request. `ask` gives the host's answer to a text, while it
+    comes: its `headers`, and `iter_bytes()`."""
 
-    def __init__(self, options: SpeechOptions, client: openai.AsyncClient, voice: str) -> None:
+    def __init__(self, options: SpeakingOptions, host: str, ask: Ask) -> None:
         super().__init__(
             capabilities=engine_tts.TTSCapabilities(streaming=False),
             sample_rate=_SPEECH_RATE,
             num_channels=1,
         )
         self.options = options
-        self.client = client
-        self.voice = voice
+        self.host = host
+        self.ask = ask
 
     @property
     def model(self) -> str:
@@ -313,7 +324,7 @@ class Speaker(engine_tts.TTS[Literal["metrics_collected"]]):
 
     @property
     def provider(self) -> str:
-        return self.options.host().name
+        return self.host
 
     def synthesize(
         self, text: str, *, conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS
@@ -334,14 +345,8 @@ class SpokenSentence(engine_tts.ChunkedStream):
         except TimeoutError as error:
             raise APITimeoutError("The voice did not end in time.") from error
 
-    async def _speak(self, emitter: engine_tts.AudioEmitter, options: SpeechOptions) -> None:
-        asking = self._speaker.client.audio.speech.with_streaming_response.create(
-            input=self.input_text,
-            model=options.model,
-            voice=self._speaker.voice,
-            response_format="pcm",
-            speed=options.speed,
-        )
+    async def _speak(self, emitter: engine_tts.AudioEmitter, options: SpeakingOptions) -> None:
+        asking = self._speaker.ask(self.input_text)
         answer = await _in_time(asking.__aenter__(), options.first)
         sounded = False
         try:
@@ -410,11 +415,32 @@ def create_stt(options: TranscriptionOptions, context: StageContext) -> Utteranc
 
 
 def create_tts(options: SpeechOptions, context: StageContext) -> engine_tts.StreamAdapter:
+    client = _ready_client("tts", options, context)
+    paced, voice = spoken_as(options, context)
+
+    def ask(text: str) -> AbstractAsyncContextManager[Any]:
+        return client.audio.speech.with_streaming_response.create(
+            input=text,
+            model=paced.model,
+            voice=voice,
+            response_format="pcm",
+            speed=paced.speed,
+        )
+
+    return by_sentences(Speaker(paced, options.host().name, ask))
+
+
+def spoken_as(options: SpeakingOptions, context: StageContext) -> tuple[SpeakingOptions, str]:
+    """The options at the character's pace, and the name of its voice."""
     voice = context.character.voice
     name = options.voice or voice.names.get("openai", "")
     name = name or ("nova" if voice.kind == "feminine" else "onyx")
-    paced = options.model_copy(update={"speed": min(4.0, max(0.25, options.speed * voice.pace))})
-    speaker = Speaker(paced, _ready_client("tts", options, context), name)
+    speed = min(4.0, max(0.25, options.speed * voice.pace))
+    return options.model_copy(update={"speed": speed}), name
+
+
+def by_sentences(speaker: Speaker) -> engine_tts.StreamAdapter:
+    """The voice, each of its sentences asked for as soon as it is written."""
     sentences = tokenize.blingfire.SentenceTokenizer(
         retain_format=True, min_sentence_len=4, stream_context_len=4
     )

@@ -157,7 +157,7 @@ class Services:
         await asyncio.sleep(self.first_seconds)
         if path.endswith("/chat/completions"):
             return await self._chat(asked, writer)
-        if path.endswith("/audio/speech"):
+        if path.endswith(("/audio/speech", "/api/tts")):
             return await self._speech(writer)
         if path.endswith(("/audio/transcriptions", "/transcribe")):
             return await self._transcription(path, writer)
