@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from livekit import rtc
 from livekit.rtc._proto.room_pb2 import SimulateScenarioKind
@@ -25,6 +26,8 @@ LONG = (
     "le veut, parce qu’elle dure bien plus longtemps que ce que l’on a envie d’entendre."
 )
 SECOND = bytes(32_000)
+STRETCHED = 1.0
+"""Seconds by which WebRTC may draw sound out where it comes late."""
 
 
 async def past_the_opening(learner: RoomLearner) -> None:
@@ -41,6 +44,15 @@ def spoken(talk: RoomTalk, speaker: str) -> list[Turn]:
 def audible(learner: RoomLearner, since: float = 0.0) -> float:
     """Seconds of sound that the learner heard."""
     return sum(0.02 for at, level in learner.levels if at >= since and level > AUDIBLE)
+
+
+def pitches(learner: RoomLearner) -> list[float]:
+    """The strongest frequency of each 40 ms with sound that was heard."""
+    size = protocol.OUTPUT_RATE // 25
+    samples = np.frombuffer(bytes(learner.sound), dtype="<i2") / 32768
+    blocks = samples[: samples.size // size * size].reshape(-1, size)
+    loud = blocks[np.sqrt((blocks**2).mean(axis=1)) > AUDIBLE]
+    return [float(np.abs(np.fft.rfft(block)).argmax()) * 25 for block in loud]
 
 
 def now() -> float:
@@ -77,7 +89,7 @@ async def test_a_spoken_turn_goes_both_ways_and_is_stored_with_its_sound_measure
     assert answer.latency.response is not None
     parts = room_talk.learner.said("segment_end")
     answered = parts[-1].duration  # type: ignore[union-attr]
-    assert heard[0] == pytest.approx(answered, abs=0.25)
+    assert answered - 0.25 < heard[0] < answered + STRETCHED
     captions = room_talk.learner.said("caption", speaker="character", final=True)
     assert captions[-1].text == answer.text  # type: ignore[union-attr]
     assert asyncio.all_tasks() == before
@@ -111,7 +123,7 @@ async def test_a_voice_that_cuts_in_silences_the_coach_and_the_reply_ends_where_
     assert cut.text
     assert LONG.startswith(cut.text)
     # The scripted voice says 15 characters a second, each word at its place.
-    assert len(cut.text) / 15 == pytest.approx(heard[0], abs=0.8)
+    assert len(cut.text) / 15 == pytest.approx(heard[0], abs=1.0)
     assert room_talk.learner.count("playback_clear") >= 2
     assert spoken(room_talk, "character")[-1].text == "D’accord."
 
@@ -144,7 +156,7 @@ async def test_a_pause_holds_the_sound_and_loses_or_repeats_none_of_it(
     answer = spoken(room_talk, "character")[1]
     assert not answer.interrupted
     duration = room_talk.learner.said("segment_end")[-1].duration  # type: ignore[union-attr]
-    assert heard[0] == pytest.approx(duration, abs=0.3)
+    assert duration - 0.25 < heard[0] < duration + STRETCHED
 
 
 async def test_push_to_talk_hears_only_between_press_and_release(
@@ -404,7 +416,8 @@ async def test_the_track_is_named_and_the_sound_of_its_beginning_is_not_lost(
         joined(livekit, "begin", "coach-1") as room,
         RoomTransport(room, "me") as transport,
     ):
-        await transport.audio_output.capture_frame(_frame(1.0))
+        await transport.audio_output.capture_frame(_frame(0.3, hertz=200.0))
+        await transport.audio_output.capture_frame(_frame(0.7, hertz=600.0))
         transport.audio_output.flush()
         async with learner.there():
             await transport.audio_output.wait_for_playout()
@@ -412,7 +425,8 @@ async def test_the_track_is_named_and_the_sound_of_its_beginning_is_not_lost(
             coach = learner.room.remote_participants["coach-1"]
             assert [track.name for track in coach.track_publications.values()] == [TRACK]
             await learner.hushed()
-            assert audible(learner) == pytest.approx(1.0, abs=0.15)
+            low = [hertz for hertz in pitches(learner) if 150 < hertz < 300]
+            assert 0.2 < 0.04 * len(low) < 0.3 + STRETCHED
 
 
 async def test_a_flood_of_messages_that_nobody_takes_is_a_breach(livekit: LiveKit) -> None:
@@ -431,6 +445,6 @@ async def test_a_flood_of_messages_that_nobody_takes_is_a_breach(livekit: LiveKi
                     pass
 
 
-def _frame(seconds: float) -> rtc.AudioFrame:
-    pcm = tone(seconds)
+def _frame(seconds: float, *, hertz: float = 180.0) -> rtc.AudioFrame:
+    pcm = tone(seconds, hertz=hertz)
     return rtc.AudioFrame(pcm, protocol.OUTPUT_RATE, 1, len(pcm) // 2)
