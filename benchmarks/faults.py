@@ -35,7 +35,7 @@ from benchmarks.lab.figures import (
     percentile,
     together,
 )
-from benchmarks.lab.laboratory import Design, Laboratory, Program, begun, laboratory
+from benchmarks.lab.laboratory import STRANGER, Design, Laboratory, Program, begun, laboratory
 from eloquence.testing.parts import Part
 
 RESUMED_WITHIN = 60.0
@@ -294,19 +294,13 @@ async def uplink(lab: Laboratory, result: Result, chance: random.Random) -> None
     await at_random(chance)
     sessions = list(lab.live().values())
     fault = lab.tell("fault", kind="uplink")["t"]
-    apart.drop(_stranger())
+    apart.drop(STRANGER)
     try:
         await asyncio.sleep(max(0.0, fault + 40.0 - time.monotonic()))
     finally:
         apart.deliver()
     back = lab.tell("back", kind="uplink")["t"]
     await gone_on(lab, result, fault, sessions, since=back)
-
-
-def _stranger() -> int:
-    from benchmarks.lab.laboratory import STRANGER
-
-    return STRANGER
 
 
 async def api(lab: Laboratory, result: Result, chance: random.Random) -> None:

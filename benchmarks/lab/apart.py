@@ -50,17 +50,22 @@ def again() -> int:
 
 
 def can_drop() -> bool:
-    """Whether packets of one user can be dropped."""
+    """Whether packets of one group can be dropped."""
     return is_apart() and shutil.which("nft") is not None
 
 
-def drop(user: int) -> None:
-    """Drops every packet that this user's processes send."""
+def drop(group: int) -> None:
+    """Drops every packet that processes of this group send, on its arrival: were it dropped on its
+    way out, whoever sends would be told."""
     rules = f"""
     table inet lab {{
       chain out {{
         type filter hook output priority 0;
-        meta skuid {user} drop
+        meta skgid {group} meta mark set {group}
+      }}
+      chain in {{
+        type filter hook input priority 0;
+        meta mark {group} drop
       }}
     }}
     """

@@ -36,7 +36,7 @@ from eloquence.testing.parts import LiveKit, Part, Postgres, Redis
 ROOT = Path(__file__).resolve().parents[2]
 SENTENCES = ROOT.parent / "shared" / "data" / "fixtures-fr" / "voxforge"
 STRANGER = 12_345
-"""The user of a crowd whose packets are dropped."""
+"""The group of a crowd whose packets are dropped."""
 _LOOK = 0.05
 _BEGIN_SECONDS = 90.0
 _PROGRAM = (sys.executable, "-c", "from eloquence.cli import main; main()")
@@ -57,7 +57,7 @@ class Design:
     capacity: int = 8
     """Conversations that each worker takes."""
     stranger: bool = False
-    """Whether the crowd is of another user, so that its packets can be dropped."""
+    """Whether the crowd is of another group, so that its packets can be dropped."""
 
 
 @dataclass
@@ -134,9 +134,7 @@ class Laboratory:
         home.mkdir()
         stranger: dict[str, Any] = {}
         if self.design.stranger:
-            self.folder.chmod(0o755)
-            os.chown(home, STRANGER, STRANGER)
-            stranger = {"user": STRANGER, "group": STRANGER, "extra_groups": []}
+            stranger = {"group": STRANGER, "extra_groups": []}
         with (self.folder / "crowd.log").open("ab") as log:
             self.crowd = await asyncio.create_subprocess_exec(
                 sys.executable,
