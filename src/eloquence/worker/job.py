@@ -240,7 +240,7 @@ async def _end(lease: Lease, end: SessionEnd) -> None:
 async def _until_lost(lease: Lease, product: Eloquence, room: rtc.Room) -> None:
     """Leaves without a word when another process holds the session."""
     await lease.lost.wait()
-    if await _is_over(lease, product):
+    if room.isconnected() and await _is_over(lease, product):
         # It was ended, perhaps by this very process, which has some seconds to close.
         await asyncio.sleep(LEAVING_SECONDS)
     with suppress(Exception):
