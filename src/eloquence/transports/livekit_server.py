@@ -188,7 +188,7 @@ class _failures:  # noqa: N801 - reads as a statement
             raise RoomError(
                 f"LiveKit refused ({error.code}).",
                 mend="Check LIVEKIT_API_KEY and LIVEKIT_API_SECRET."
-                if error.code in ("unauthenticated", "permission_denied")
+                if error.status in (401, 403)
                 else "",
             ) from None
         if isinstance(error, aiohttp.ClientError | asyncio.TimeoutError | OSError):
