@@ -26,6 +26,8 @@ class House:
     """Each epoch that found a holder, and when."""
     asked: list[int] = field(default_factory=list)
     holders: list[asyncio.Task[None]] = field(default_factory=list)
+    slow: float = 0.0
+    """Seconds that LiveKit takes to answer."""
     down: bool = False
     """LiveKit cannot be reached."""
     deaf: bool = False
@@ -46,6 +48,8 @@ class House:
 
     async def dispatch_again(self, room: str, session_id: str, epoch: int) -> None:
         assert room == "room"
+        if self.slow:
+            await asyncio.sleep(self.slow)
         if self.down:
             raise RoomError("LiveKit cannot be reached.")
         self.asked.append(epoch)
@@ -190,6 +194,44 @@ def test_while_livekit_is_away_it_is_tried_again_and_the_session_lives(tmp_path:
         assert (await made.store.get("s1")).end is None
 
     assert len(watched(tmp_path, story).held) == 2
+
+
+def test_when_livekit_is_back_a_session_finds_its_holder_within_seconds(tmp_path: Path) -> None:
+    """N02."""
+    back: list[float] = []
+
+    async def story(made: House) -> None:
+        await made.begin()
+        made.hold("s1", 1)
+        await asyncio.sleep(3)
+        made.down = True
+        await made.dies()
+        await asyncio.sleep(33.3)
+        made.down = False
+        back.append(time.monotonic())
+        await asyncio.sleep(5)
+
+    made = watched(tmp_path, story)
+    assert [epoch for epoch, _ in made.held] == [1, 2]
+    assert made.held[1][1] - back[0] <= 2.0
+
+
+def test_a_livekit_that_does_not_answer_holds_up_no_other_session(tmp_path: Path) -> None:
+    async def story(made: House) -> None:
+        await made.begin("s1")
+        await made.begin("s2")
+        made.hold("s1", 1)
+        made.hold("s2", 1)
+        await asyncio.sleep(3)
+        made.slow = 60.0
+        await made.dies(0)
+        await asyncio.sleep(10)
+        made.slow = 0.0
+        await made.dies(1)
+        await asyncio.sleep(10)
+        assert made.asked == [2]  # the second session's; the first one's is still being asked
+
+    watched(tmp_path, story)
 
 
 def test_a_store_that_does_not_answer_makes_nobody_look_dead(tmp_path: Path) -> None:

@@ -34,6 +34,8 @@ STARTING = 10.0
 """Seconds within which a holder that was asked for must have begun to beat; twice as many for the
 next one when it has not, up to `_LONGEST`."""
 _LONGEST = 40.0
+AGAIN = 1.0
+"""Seconds after which LiveKit, which could not be reached, is asked again for the same holder."""
 GIVEN_UP = 900.0
 """Seconds without any holder after which a session is ended."""
 _LOOP = 10
@@ -81,6 +83,8 @@ class _Seen:
         if self.beat:
             slow = max(STALE, _SLOWER * max(self.beats, default=0.0)) + _LATER * late
             return min(slow, STARTING)
+        if self.epoch == self.refused:
+            return AGAIN
         return min(STARTING * 2.0 ** max(0, self.asked - 1), _LONGEST)
 
     def changed(self, pulse: Pulse, now: float) -> None:
@@ -102,12 +106,18 @@ class Watch:
         self._store = store
         self._rooms = rooms
         self._seen: dict[str, _Seen] = {}
+        self._taking: set[str] = set()
+        """Sessions for which a holder is being asked."""
         self._late: deque[float] = deque(maxlen=_LOOKS)
         """Seconds by which the latest looks came late."""
         self.recovered = 0
         """How many sessions this watcher has taken over."""
 
     async def run(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            await self._look_on(tasks)
+
+    async def _look_on(self, tasks: asyncio.TaskGroup) -> None:
         looked, told = time.monotonic(), False
         while True:
             try:
@@ -126,16 +136,19 @@ class Watch:
                     # may not have been able to, or may not have been seen.
                     for seen in self._seen.values():
                         seen.at = seen.held_at = now
-                await self._look(pulses, now)
-                looked = time.monotonic()
+                self._look(pulses, now, tasks)
+                looked = now
             await asyncio.sleep(EVERY)
 
-    async def _look(self, pulses: Sequence[Pulse], now: float) -> None:
+    def _look(self, pulses: Sequence[Pulse], now: float, tasks: asyncio.TaskGroup) -> None:
         live = {pulse.session_id for pulse in pulses}
         for gone in self._seen.keys() - live:
             del self._seen[gone]
-        due = [pulse for pulse in pulses if self._is_due(pulse, now)]
-        await asyncio.gather(*(self._take(pulse, now) for pulse in due))
+        for pulse in pulses:
+            # LiveKit may take its time to answer; the other sessions do not wait for it.
+            if self._is_due(pulse, now) and pulse.session_id not in self._taking:
+                self._taking.add(pulse.session_id)
+                tasks.create_task(self._taken(pulse, now))
 
     def _is_due(self, pulse: Pulse, now: float) -> bool:
         seen = self._seen.get(pulse.session_id)
@@ -147,6 +160,12 @@ class Watch:
             return False
         return now - seen.at >= seen.patience(max(self._late, default=0.0))
 
+    async def _taken(self, pulse: Pulse, now: float) -> None:
+        try:
+            await self._take(pulse, now)
+        finally:
+            self._taking.discard(pulse.session_id)
+
     async def _take(self, pulse: Pulse, now: float) -> None:
         seen = self._seen[pulse.session_id]
         seen.at = now
@@ -155,25 +174,36 @@ class Watch:
         looping = len(seen.lost) == _LOOP and now - seen.lost[0] < _LOOP_SECONDS
         if looping or now - seen.held_at >= GIVEN_UP:
             await self._give_up(pulse, "engine" if looping else "process_died")
+        elif not pulse.beat and pulse.epoch == seen.refused:
+            await self._ask(pulse.session_id, pulse.epoch, pulse.room)
         else:
             await self.recover(pulse.session_id, pulse.epoch, pulse.room)
 
     async def recover(self, session_id: str, epoch: int, room: str) -> None:
         """Finds another holder for a session whose holder of that epoch is gone. Harmless when
         somebody else does so at the same time."""
-        following = None
         try:
             following = await self._store.take_over(session_id, epoch)
-            if following is None:
-                return
+        except StorageError as error:
+            log.error("session %s could not be taken over: %s", session_id, error.message)
+            return
+        if following is not None:
             self.recovered += 1
             log.warning("session %s lost its holder: epoch %d begins", session_id, following)
-            await self._rooms.dispatch_again(room, session_id, following)
-        except (StorageError, RoomError) as error:
-            # Without a beat it is due again soon.
-            if following is not None and session_id in self._seen:
-                self._seen[session_id].refused = following
-            log.error("session %s could not be taken over: %s", session_id, error.message)
+            await self._ask(session_id, following, room)
+
+    async def _ask(self, session_id: str, epoch: int, room: str) -> None:
+        """Asks LiveKit for a holder of that epoch; notes that it could not be asked."""
+        seen = self._seen.get(session_id)
+        try:
+            await self._rooms.dispatch_again(room, session_id, epoch)
+        except RoomError as error:
+            if seen is not None and seen.refused != epoch:
+                seen.refused = epoch
+                log.error("session %s waits for LiveKit: %s", session_id, error.message)
+        else:
+            if seen is not None:
+                seen.refused = 0
 
     async def _give_up(self, pulse: Pulse, reason: str) -> None:
         try:

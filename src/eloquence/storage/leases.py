@@ -71,6 +71,7 @@ class Lease:
         self.held = held
         self.lost = asyncio.Event()
         self._beating: asyncio.Task[None] | None = None
+        self._over = False
 
     async def __aenter__(self) -> Self:
         self._beating = asyncio.create_task(self._beat(), name="lease")
@@ -91,6 +92,8 @@ class Lease:
         while True:
             try:
                 if not await self._store.beat(self._id, self.epoch):
+                    if self._over:
+                        return
                     self.lost.set()
                     log.warning("session %s is held by another process now", self._id)
                     return
@@ -113,6 +116,7 @@ class Lease:
 
     async def end(self, session_id: str, end: SessionEnd) -> None:
         await self._store.end(session_id, end, epoch=self.epoch)
+        self._over = True
 
     async def get(self, session_id: str) -> StoredSession:
         return await self._store.get(session_id)
