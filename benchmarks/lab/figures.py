@@ -88,7 +88,9 @@ def outcome(events: Sequence[Event], session: str, fault: float, since: float) -
     new = [e for e in sounds if e["identity"] not in known]
     back = (new or (sounds if not tracks else []))[:1]
     if since > fault and not new:
-        back = [e for e in sounds if e["t"] > since][:1]
+        sounds = [e for e in sounds if e["t"] > since]
+        segments = [e for e in segments if e["t"] > since]
+        back = sounds[:1]
     lines = [e for e in new or sounds if segments and e["t"] >= segments[0]["t"] - 0.1][:1]
     if new and not lines:
         lines = new[:1]  # a coach who was not there has nothing to finish
