@@ -3,6 +3,7 @@
 import io
 import os
 import struct
+import tempfile
 import wave
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ import soundfile
 
 from eloquence.errors import RecordingError
 from eloquence.storage import decoding
-from eloquence.storage.decoding import RATE, decode
+from eloquence.storage.decoding import RATE, decode, plain
 
 
 def tone(seconds: float, rate: int, hertz: float = 440.0) -> npt.NDArray[np.float32]:
@@ -230,3 +231,43 @@ async def test_real_speech_is_read_in_full(shared_data: Path) -> None:
     with wave.open(str(path)) as file:
         seconds = file.getnframes() / file.getframerate()
     assert (await decode(path)).duration == pytest.approx(seconds, abs=0.01)
+
+
+async def test_plain_wav_needs_no_decoder_and_is_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "plain.wav"
+    soundfile.write(path, tone(1.5, RATE), RATE, subtype="PCM_16")
+    decoded = await decode(path)
+    with tempfile.SpooledTemporaryFile() as file:
+        file.write(path.read_bytes())
+        found = plain(file)
+    assert found is not None
+    assert found.duration == decoded.duration == 1.5
+    assert np.array_equal(found.samples[:], decoded.samples[:])
+
+
+@pytest.mark.parametrize(
+    ("rate", "channels", "subtype", "form"),
+    [
+        (8_000, 1, "PCM_16", "WAV"),
+        (RATE, 2, "PCM_16", "WAV"),
+        (RATE, 1, "FLOAT", "WAV"),
+        (RATE, 1, "PCM_24", "WAV"),
+        (RATE, 1, "PCM_16", "FLAC"),
+    ],
+)
+def test_only_plain_wav_is_taken_as_it_is(
+    rate: int, channels: int, subtype: str, form: str
+) -> None:
+    file = io.BytesIO()
+    sound = np.repeat(tone(1.0, rate)[:, np.newaxis], channels, axis=1)
+    soundfile.write(file, sound, rate, subtype=subtype, format=form)
+    assert plain(file) is None
+
+
+def test_a_header_that_claims_more_than_there_is_costs_nothing() -> None:
+    pcm = (tone(0.5, RATE) * 32_767).astype("<i2").tobytes()
+    found = plain(io.BytesIO(header(data=0xFFFF_FF00) + pcm))
+    assert found is not None
+    assert found.duration == 0.5
+    assert plain(io.BytesIO(header(data=0))) is None
+    assert plain(io.BytesIO()) is None

@@ -71,7 +71,7 @@ def plain(file: IO[bytes]) -> Decoded | None:
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     try:
-        with wave.open(file) as sound:
+        with wave.open(file, "rb") as sound:
             if (sound.getnchannels(), sound.getsampwidth(), sound.getframerate()) != (1, 2, RATE):
                 return None
             pcm = sound.readframes(min(sound.getnframes(), size // 2))
