@@ -23,11 +23,12 @@ from eloquence.protocol import (
 )
 
 _MICROPHONE_SECONDS = 2.0
-_FRAME = OUTPUT_RATE // 50
-"""Samples that are handed on at a time: 20 ms."""
-_AHEAD = 0.1
+_FRAME = OUTPUT_RATE // 20
+"""Samples that are handed on at a time: 50 ms."""
+_AHEAD = 0.2
 """Seconds of sound that are given to WebRTC before they are due: what the event loop may be late
-by. A pause or a clear takes them back, so they cost no time."""
+by. A source that runs dry sends nothing, and the learner's client then delays all that follows. A
+pause or a clear takes them back, so they cost no time."""
 _TAIL = bytes(OUTPUT_RATE // 100 * 2)
 """WebRTC sends 10 ms at a time and would keep the rest of a segment until the next one."""
 _REPORT_SECONDS = 0.25
