@@ -131,6 +131,8 @@ export const en = {
   "provider.llm.script.detail": "Follows the written steps of the exercise, without a language model.",
   "provider.tts.openai": "OpenAI-compatible service",
   "provider.tts.openai.detail": "Synthetic voice.",
+  "provider.tts.service": "Voice service",
+  "provider.tts.service.detail": "Synthetic voice, from a program of its own.",
   "provider.tts.piper": "Piper",
   "provider.tts.piper.detail": "Natural synthetic voice.",
   "provider.tts.espeak": "eSpeak NG",

@@ -130,6 +130,8 @@ export const fr = {
   "provider.llm.script.detail": "Suit les étapes écrites de l’exercice, sans modèle de langage.",
   "provider.tts.openai": "Service compatible OpenAI",
   "provider.tts.openai.detail": "Voix de synthèse.",
+  "provider.tts.service": "Service de voix",
+  "provider.tts.service.detail": "Voix de synthèse, servie par un programme à part.",
   "provider.tts.piper": "Piper",
   "provider.tts.piper.detail": "Voix de synthèse naturelle.",
   "provider.tts.espeak": "eSpeak NG",
