@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -143,7 +144,8 @@ def hear(page: Page, seconds: float) -> None:
         if heard(page) >= seconds:
             return
         page.wait_for_timeout(100)
-    raise AssertionError(f"only {heard(page):.1f} s were heard")
+    shows = page.get_by_test_id("talk").inner_text()
+    raise AssertionError(f"only {heard(page):.1f} s were heard; the page shows: {shows}")
 
 
 def end(page: Page) -> None:
@@ -168,6 +170,7 @@ def test_a_conversation_in_a_room_is_the_same_conversation(page: Page, site: Sit
     assert page.evaluate("window.heard.loudest") > 0.05
     assert heard(page) > 4
     assert not any("Security Policy" in line for line in lines)
+    assert not any("eyJ" in line for line in lines), "a token is in the browser's log"
     assert site.session(session)["room"] is True
     end(page)
     report = site.report(session)
@@ -233,3 +236,24 @@ def test_a_livekit_server_that_is_restarted_costs_no_conversation(page: Page, si
     end(page)
     report = site.report(session)
     assert report["status"] == "complete"
+
+
+@pytest.mark.parametrize("seconds", [3, 40])
+def test_a_page_that_was_offline_comes_back_to_the_same_session(
+    page: Page, site: Site, seconds: int
+) -> None:
+    session = begin(page, site)
+    expect(said(page, "learner").first).to_be_visible(timeout=60_000)
+    page.context.set_offline(True)
+    banner = page.get_by_test_id("banner")
+    expect(banner).to_contain_text("Connexion perdue", timeout=2000)
+    page.wait_for_timeout(1000 * seconds)
+    page.context.set_offline(False)
+    began = time.monotonic()
+    expect(banner).to_contain_text("Vous revoilà", timeout=15_000)
+    print(f"offline {seconds} s, back after {time.monotonic() - began:.1f} s")
+    before = heard(page)
+    hear(page, before + 0.5)
+    end(page)
+    assert page.url.endswith(session)
+    assert site.report(session)["status"] == "complete"

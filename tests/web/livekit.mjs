@@ -9,6 +9,8 @@ export const RoomEvent = Object.fromEntries(names.map((name) => [name, name]));
 export const DisconnectReason = { DUPLICATE_IDENTITY: 2, SERVER_SHUTDOWN: 3 };
 export const Track = { Kind: { Audio: "audio" }, Source: { Microphone: "microphone" } };
 
+export function setLogLevel() {}
+
 /** A tone, as the track of a coach. */
 function voice() {
   const context = new AudioContext();

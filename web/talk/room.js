@@ -41,7 +41,11 @@ const SOUND = /^(segment|playback)_/;
 const epochOf = (identity) => Number(/^coach-(\d+)$/.exec(identity)?.[1] ?? 0);
 
 /** The client's library, fetched when a room is needed. @returns {Promise<LiveKit>} */
-export const library = () => import("../vendor/livekit-client.esm.mjs");
+export async function library() {
+  const livekit = await import("../vendor/livekit-client.esm.mjs");
+  livekit.setLogLevel("warn");
+  return livekit;
+}
 
 /** @implements {Line} */
 export class Room {
@@ -81,7 +85,10 @@ export class Room {
     this.asking = setInterval(() => this.ask(), ASK);
     this.metering = setInterval(() => listener.level(this.voice.level(), false), METER);
     this.offline = () => this.miss("line");
-    this.online = () => this.hurry();
+    this.online = () => {
+      this.hurry();
+      this.ask();
+    };
     window.addEventListener("offline", this.offline);
     window.addEventListener("online", this.online);
     void this.join();
@@ -335,7 +342,7 @@ class Voice {
     this.gain.connect(this.ear);
     /** Chromium only lets a remote track sound in a graph when an element plays it, too. */
     this.element = new Audio();
-    this.element.muted = true;
+    this.element.muted = this.element.autoplay = true;
     /** @type {MediaStreamTrack | null} */
     this.track = null;
     /** @type {MediaStreamAudioSourceNode | null} */
