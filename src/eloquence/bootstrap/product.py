@@ -5,7 +5,7 @@ import gc
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
@@ -145,14 +145,15 @@ class Eloquence:
             self.reports.ended(plan.session.id)
             return plan.session.id, end
 
-    async def hold(self, lease: Lease, transport: "Transport") -> SessionEnd:
+    async def hold(self, lease: Lease, line: "Awaitable[Transport]") -> SessionEnd:
         """Holds a session that was asked for elsewhere, from its beginning or from where its
-        earlier holder left it. Raises as `converse` does; the session stays live then."""
+        earlier holder left it; it is planned while the line is being opened. Raises as `converse`
+        does, and what the line raises; the session stays live then."""
         from eloquence.conversation.conversation import Conversation
 
         hello = Hello.model_validate_json(lease.held.request)
         async with self._planned(hello, self.store.of(lease.held.learner), lease.held) as plan:
-            return await Conversation(plan, transport, lease).run()
+            return await Conversation(plan, await line, lease).run()
 
     @asynccontextmanager
     async def _planned(
@@ -277,12 +278,13 @@ async def _closed(stages: Mapping[Stage, Any]) -> None:
 
 def _warm(library: content.Library) -> None:
     from livekit.agents import inference
+    from livekit.local_inference import EOT
 
     import eloquence.conversation.conversation
     import eloquence.transports.websocket  # noqa: F401
 
     inference.VAD()
-    inference.TurnDetector(version="v1-mini")
+    EOT()  # the end-of-turn model, whose weights all conversations share
     sound.measure(np.zeros(INPUT_RATE, dtype=np.float32), INPUT_RATE)
     # Read in the middle of a conversation they would hold up its sound. A wrong one is told by the
     # report that needs it.

@@ -37,6 +37,10 @@ class Assignment:
     session: str
     epoch: int
 
+    def as_metadata(self) -> str:
+        """As the metadata of a job."""
+        return json.dumps(asdict(self))
+
     @property
     def identity(self) -> str:
         """Under which name the coach of that epoch joins the room."""
@@ -121,6 +125,12 @@ class LiveKitServer:
         with _failures():
             await self._open.room.list_rooms(api.ListRoomsRequest(names=["-"]))
 
+    def coach_token(self, room: str, identity: str) -> str:
+        """A coach's right to join that room, as LiveKit gives it to one that it has chosen."""
+        grants = api.VideoGrants(room_join=True, room=room, agent=True)
+        token = api.AccessToken(self._key, self._secret).with_identity(identity)
+        return token.with_kind("agent").with_grants(grants).to_jwt()
+
     async def create(self, room: str) -> None:
         """Makes the room; harmless when it is there."""
         asked = api.CreateRoomRequest(
@@ -136,7 +146,7 @@ class LiveKitServer:
         """Asks for a worker to hold a session in that room. That one was found is told by the
         session's beat alone."""
         asked = api.CreateAgentDispatchRequest(
-            agent_name=self._agent_name, room=room, metadata=json.dumps(asdict(given))
+            agent_name=self._agent_name, room=room, metadata=given.as_metadata()
         )
         with _failures():
             await self._open.agent_dispatch.create_dispatch(asked)

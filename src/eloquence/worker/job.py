@@ -109,9 +109,11 @@ async def hold(context: JobContext) -> None:
 async def _hold(context: JobContext, product: Eloquence) -> None:
     given = assignment(context.job.metadata)
     began = time.monotonic()
+    joining = asyncio.create_task(_joined(context, given), name="joining")
     try:
         lease = await product.store.claim(given.session, given.epoch)
     except LeaseLostError:
+        joining.cancel()
         log.info("session %s, epoch %d: held elsewhere, or over", given.session, given.epoch)
         return
     except StorageError as error:
@@ -143,8 +145,11 @@ async def _hold(context: JobContext, product: Eloquence) -> None:
             asyncio.create_task(_until_gone(lease, product, gone)),
         )
         try:
-            await _joined(context, given)
-            ended = await _converse(product, lease, RoomTransport(context.room, learner))
+            async with AsyncExitStack() as line:
+                opening = asyncio.create_task(
+                    _opened(joining, RoomTransport(context.room, learner), line), name="opening"
+                )
+                ended = await _converse(product, lease, opening)
         finally:
             for task in watching:
                 task.cancel()
@@ -184,38 +189,47 @@ async def _joined(context: JobContext, given: Assignment) -> None:
         _leave(ABANDONED, f"the room of session {given.session}: {type(error).__name__}")
 
 
-async def _converse(product: Eloquence, lease: Lease, line: RoomTransport) -> bool:
+async def _opened(
+    joining: "asyncio.Task[None]", transport: RoomTransport, line: AsyncExitStack
+) -> RoomTransport:
+    """The line, once the room is joined."""
+    await joining
+    return await line.enter_async_context(transport)
+
+
+async def _converse(
+    product: Eloquence, lease: Lease, opening: "asyncio.Task[RoomTransport]"
+) -> bool:
     """Holds the session to its end, and tells it to the learner. False when another process holds
     it now."""
     session_id = lease.held.stored.session.id
-    async with line as transport:
-        resumed = bool(lease.held.stored.turns)
-        if not resumed and not await transport.learner_joined(LEARNER_SECONDS):
-            log.info("session %s: nobody came", session_id)
-            await _end(lease, SessionEnd(status="interrupted", reason="abandoned", duration=0.0))
-            return True
-        try:
-            end = await product.hold(lease, transport)
-        except LeaseLostError:
-            return False
-        except StorageError as error:
-            _leave(ABANDONED, error.message)
-        except EloquenceError as error:
-            log.error("session %s failed: %s", session_id, error.code)
-            await _end(lease, SessionEnd(status="failed", reason=error.code, duration=0.0))
-            transport.send(
-                Failure(
-                    code=error.code,
-                    message=error.message,
-                    mend=error.mend,
-                    retryable=error.retryable,
-                )
+    resumed = bool(lease.held.stored.turns)
+    if not resumed and not await (await opening).learner_joined(LEARNER_SECONDS):
+        log.info("session %s: nobody came", session_id)
+        await _end(lease, SessionEnd(status="interrupted", reason="abandoned", duration=0.0))
+        return True
+    try:
+        end = await product.hold(lease, opening)
+    except LeaseLostError:
+        return False
+    except (StorageError, RoomError) as error:
+        _leave(ABANDONED, error.message)
+    except EloquenceError as error:
+        log.error("session %s failed: %s", session_id, error.code)
+        await _end(lease, SessionEnd(status="failed", reason=error.code, duration=0.0))
+        (await opening).send(
+            Failure(
+                code=error.code,
+                message=error.message,
+                mend=error.mend,
+                retryable=error.retryable,
             )
-        else:
-            log.info("session %s: %s, %s", session_id, end.status, end.reason)
-            if end.reason == SUPERSEDED:
-                return False
-            transport.send(Ended(session=session_id, status=end.status, reason=end.reason))
+        )
+    else:
+        log.info("session %s: %s, %s", session_id, end.status, end.reason)
+        if end.reason == SUPERSEDED:
+            return False
+        (await opening).send(Ended(session=session_id, status=end.status, reason=end.reason))
     return True
 
 

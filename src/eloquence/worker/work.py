@@ -12,7 +12,7 @@ from eloquence.bootstrap.watching import Watch
 from eloquence.config import Settings
 from eloquence.errors import ConfigurationError, StorageError
 from eloquence.storage.sessions import SqlSessionStore, open_store
-from eloquence.transports.livekit_server import Assignment, LiveKitServer
+from eloquence.transports.livekit_server import Assignment, LiveKitServer, coach
 from eloquence.worker.agent_server import CoachServer
 from eloquence.worker.health import Health, Reachability, served
 
@@ -97,8 +97,8 @@ class Worker:
         )
         async with _store(settings) as store, livekit:
             self._reachability = Reachability(store)
-            self._watch = Watch(store, livekit)
             self._server = CoachServer(settings, self._recover)
+            self._watch = Watch(store, Nearest(self._server, livekit))
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._watch.run())
                 log.info("Router will automatically detect the exercise of each session")
@@ -151,6 +151,24 @@ class Worker:
         self._lost[given.session] = now
         if not sudden:
             await self._watch.recover(given.session, given.epoch, room)
+
+
+class Nearest:
+    """Finds holders for sessions that have lost theirs: here if a process waits here, otherwise
+    wherever LiveKit finds one."""
+
+    def __init__(self, server: CoachServer, livekit: LiveKitServer) -> None:
+        self._server = server
+        self._livekit = livekit
+
+    async def dispatch_again(self, room: str, session_id: str, epoch: int) -> None:
+        """As `eloquence.bootstrap.watching.Dispatcher` says. Raises RoomError."""
+        given = Assignment(session_id, epoch)
+        await self._livekit.create(room)  # it is gone when the server was restarted
+        token = self._livekit.coach_token(room, given.identity)
+        if not await self._server.launch(given, room, token):
+            await self._livekit.dispatch(room, given)
+        await self._livekit.remove(room, coach(epoch - 1))
 
 
 @asynccontextmanager
