@@ -31,8 +31,9 @@ log = logging.getLogger("eloquence.transports.room")
 
 TRACK = "coach"
 """Name of the character's track."""
-_HEARD_SECONDS = 3.0
-"""Time that the learner's client has to subscribe before the sound begins anyway."""
+_HEARD_SECONDS = 0.5
+"""Time that the learner's client has to subscribe before the sound begins anyway: the SDK drops
+the news when it comes before its own answer to the publishing."""
 _MESSAGES_AT_MOST = 256
 """Messages that may wait, either way, before the oldest (ours) or the line (theirs) is dropped."""
 _SEND_SECONDS = 5.0
