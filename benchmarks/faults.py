@@ -416,6 +416,12 @@ ENTRIES = (
     Entry("redis-3", "Redis killed, back after 3 s", _CLUSTER, outage(_redis, 3.0)),
     Entry("redis-30", "Redis killed, back after 30 s", _CLUSTER, outage(_redis, 30.0)),
     Entry(
+        "node-20",
+        "one of two LiveKit servers killed, back after 20 s",
+        _CLUSTER,
+        outage(_node, 20.0),
+    ),
+    Entry(
         "uplink-40",
         "every packet of the learner dropped for 40 s",
         Design(learners=3, stranger=True),
