@@ -10,6 +10,7 @@ same identity, and so may the line to the server; sound and messages then go on 
 
 import asyncio
 import logging
+import math
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import suppress
@@ -37,6 +38,9 @@ the news when it comes before its own answer to the publishing."""
 _MESSAGES_AT_MOST = 256
 """Messages that may wait, either way, before the oldest (ours) or the line (theirs) is dropped."""
 _SEND_SECONDS = 5.0
+_OVERTAKEN_SECONDS = 5.0
+"""By so much a `joined` may come before the news of the participant that it is from: messages and
+news take different ways."""
 _LAST_WORDS_SECONDS = 1.0
 _UNDERWAY_SECONDS = 0.2
 """Given to messages that WebRTC has taken and not sent: a room that is left drops them."""
@@ -59,6 +63,9 @@ class RoomTransport:
         self.audio_output: io.AudioOutput = self._loudspeaker
         self._publication: rtc.LocalTrackPublication | None = None
         self._present = False
+        self._told = True
+        """Whether the listener takes the learner to be there."""
+        self._joined_at = -math.inf
         self._lost = False
         self._heard = asyncio.Event()
         """Whether somebody has subscribed to the track."""
@@ -76,6 +83,7 @@ class RoomTransport:
             "track_subscribed": self._on_track,
             "track_unsubscribed": self._on_track_gone,
             "local_track_subscribed": self._on_heard,
+            "participant_connected": self._on_arrival,
             "participant_disconnected": self._on_departure,
             "local_track_republished": self._on_republished,
             "reconnected": self._on_reconnected,
@@ -132,7 +140,8 @@ class RoomTransport:
     def on_presence(self, listener: Presence | None) -> None:
         self._presence = listener
         there = self._learner in self._room.remote_participants
-        if listener is not None and not self._present and (self._joined.is_set() or not there):
+        self._told = self._present or (there and not self._joined.is_set())
+        if listener is not None and not self._told:
             listener(False)
 
     @property
@@ -190,6 +199,7 @@ class RoomTransport:
         self._arrived.set()
         if isinstance(message, Joined):
             self._joined.set()
+            self._joined_at = asyncio.get_running_loop().time()
             self._see(present=True)
 
     def _on_track(
@@ -213,6 +223,13 @@ class RoomTransport:
     def _on_heard(self, track: rtc.Track) -> None:
         self._heard.set()
 
+    def _on_arrival(self, participant: rtc.RemoteParticipant) -> None:
+        """Of a learner who came back before they were known to be gone, the `joined` was answered
+        already: it is not said again."""
+        since = asyncio.get_running_loop().time() - self._joined_at
+        if participant.identity == self._learner and since < _OVERTAKEN_SECONDS:
+            self._see(present=True)
+
     def _on_departure(self, participant: rtc.RemoteParticipant) -> None:
         if participant.identity == self._learner:
             self._see(present=False)
@@ -229,12 +246,11 @@ class RoomTransport:
 
     def _see(self, *, present: bool) -> None:
         """Notes whether the learner is there, and tells when that is news."""
-        if present == self._present:
-            return
         self._present = present
         if not present:
             self._outbox.clear()
-        if self._presence is not None:
+        if self._presence is not None and present != self._told:
+            self._told = present
             self._presence(present)
 
     def _wait_to_be_heard(self) -> None:
