@@ -122,6 +122,10 @@ class Requests:
         over already."""
         return await self._off_loop(lambda: self._finish(session_id, status, reason))
 
+    async def finish_all(self, learner: str, status: Status, reason: str) -> Sequence[Place]:
+        """Ends every session that a learner has live in a room; returns where those were held."""
+        return await self._off_loop(lambda: self._finish_all(learner, status, reason))
+
     async def talked(self, learner: str) -> tuple[float, float]:
         """How many seconds a learner has talked in the sessions of the last day, and in how many
         seconds the first of them will be a day old."""
@@ -184,7 +188,8 @@ class Requests:
                 if len(live) >= most:
                     raise SessionLiveError(live[0])
             connection.execute(delete(requests).where(requests.c.asked_at < now - DAY))
-            connection.execute(delete(requests).where(*of))
+            # The earlier request of that key keeps its row, which says how long was talked.
+            connection.execute(update(requests).where(*of).values(key=requests.c.session_id))
             connection.execute(
                 insert(requests).values(
                     learner=learner, key=key, session_id=session.id, asked_at=now
@@ -217,6 +222,12 @@ class Requests:
             end = SessionEnd(status=status, reason=reason, duration=duration)
             connection.execute(of_it.values(ending=end.model_dump_json()))
         return True
+
+    def _finish_all(self, learner: str, status: Status, reason: str) -> Sequence[Place]:
+        with failures(), self._engine.connect() as connection:
+            live = _live_of(connection, learner)
+        ended = [one for one in live if self._finish(one, status, reason)]
+        return [self._place(sessions.c.id == one) for one in ended]
 
     def _talked(self, learner: str) -> tuple[float, float]:
         now = self._now()
