@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 from livekit import api
+from tests.bootstrap.takes import session
 from tests.integration.conftest import running
 from tests.server.conftest import Rooms, Served, serving, serving_rooms
 from websockets.asyncio.client import connect
@@ -267,6 +268,27 @@ async def test_whoever_holds_a_session_that_is_ended_has_lost_it(rooms: Rooms) -
     end = (await store.get(session)).end
     assert end is not None
     assert (end.status, end.reason, end.duration) == ("interrupted", "learner", 12.5)
+
+
+async def test_the_room_of_a_live_session_that_is_deleted_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[str] = []
+
+    async def close(room: str) -> None:
+        closed.append(room)
+
+    nowhere: Any = SimpleNamespace(url="ws://127.0.0.1:9", key="key", secret="0123456789abcdef" * 2)
+    async with serving_rooms(nowhere, tmp_path) as rooms:
+        assert rooms.eloquence.rooms is not None
+        monkeypatch.setattr(rooms.eloquence.rooms.livekit, "delete", close)
+        ada, store = await rooms.account(), rooms.eloquence.store
+        await store.requests.add(session("s0"), learner=ada.account.id, room="s_room", request="{}")
+        await store.open(session("s1"), learner=ada.account.id)  # in no room
+        for name in ("s0", "s1"):
+            assert (await ada.client.delete(f"/api/v1/sessions/{name}")).status_code == 204
+        assert await store.list(learner=ada.account.id) == []
+    assert closed == ["s_room"]
 
 
 async def test_the_session_of_somebody_else_is_not_there(rooms: Rooms) -> None:

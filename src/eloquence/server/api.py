@@ -1,6 +1,7 @@
 """What the page asks for besides the conversation itself."""
 
 import asyncio
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -13,6 +14,7 @@ from eloquence.coaching.character import Language
 from eloquence.coaching.exercise import Exercise, Register
 from eloquence.coaching.session import StoredSession
 from eloquence.config import Settings
+from eloquence.errors import SessionNotFoundError
 from eloquence.server import access
 from eloquence.server.access import Known, Signed, own, require
 from eloquence.server.downloads import Downloads
@@ -280,9 +282,13 @@ async def audio(request: Request, session_id: str, name: str) -> FileResponse:
 
 
 @router.delete("/sessions/{session_id}", status_code=204)
-async def delete(request: Request, session_id: str) -> Response:
-    """Deletes a conversation with all that was kept of it."""
-    await _eloquence(request).reports.delete(session_id)
+async def delete(request: Request, who: Signed, session_id: str) -> Response:
+    """Deletes a conversation with all that was kept of it; a live one in a room is ended."""
+    eloquence = _eloquence(request)
+    if eloquence.rooms is not None:
+        with suppress(SessionNotFoundError):  # not every session was held in a room
+            await eloquence.rooms.end(session_id, who)
+    await eloquence.reports.delete(session_id)
     return Response(status_code=204)
 
 

@@ -26,7 +26,13 @@ from eloquence.coaching.session import Session, SessionEnd
 from eloquence.config import Settings
 from eloquence.conversation.conversation import SUPERSEDED
 from eloquence.conversation.stages import StageContext
-from eloquence.errors import EloquenceError, LeaseLostError, RoomError, StorageError
+from eloquence.errors import (
+    EloquenceError,
+    LeaseLostError,
+    RoomError,
+    SessionNotFoundError,
+    StorageError,
+)
 from eloquence.observability.logs import Line
 from eloquence.protocol import Ended, Failure
 from eloquence.storage.content import LANGUAGES
@@ -247,7 +253,8 @@ async def _until_left(room: rtc.Room, learner: str) -> None:
 
 async def _end(lease: Lease, end: SessionEnd) -> None:
     """Ends a session that no conversation has ended."""
-    with suppress(StorageError):  # it was, or is held elsewhere, or a watcher will find it
+    # It was, or is held elsewhere, or is deleted, or a watcher will find it.
+    with suppress(StorageError, SessionNotFoundError):
         await lease.end(lease.held.stored.session.id, end)
 
 
@@ -272,6 +279,8 @@ async def _until_gone(lease: Lease, product: Eloquence, gone: asyncio.Event) -> 
 async def _is_over(lease: Lease, product: Eloquence) -> bool:
     try:
         return (await product.store.get(lease.held.stored.session.id)).end is not None
+    except SessionNotFoundError:  # its learner has deleted it
+        return True
     except StorageError:
         return False
 
