@@ -95,6 +95,20 @@ def test_an_account_is_disabled_enabled_and_signed_out(run: Run) -> None:
     assert run("accounts", "disable", "Bob").status == 5
 
 
+def test_an_account_that_is_disabled_holds_no_conversation_any_more(run: Run) -> None:
+    account = of_key(run("accounts", "add", "Ada").out.strip())
+    assert account is not None
+
+    async def asked(store: SqlSessionStore) -> None:
+        await store.requests.add(session("s0"), learner=account.id, room="s_0", request="{}")
+
+    stored(asked)
+    assert run("accounts", "disable", "Ada").status == 0
+    end = stored(lambda store: store.get("s0")).end
+    assert (end.status, end.reason) == ("interrupted", "operator")
+    assert stored(lambda store: store.pulses()) == []
+
+
 def test_a_deleted_account_leaves_nothing_and_takes_nothing_of_others(run: Run) -> None:
     """GDPR: erasure."""
     ids = []

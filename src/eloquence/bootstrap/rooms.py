@@ -188,6 +188,11 @@ class Rooms:
         if place.live:
             await self._finish(session_id, place.room, "interrupted", "learner")
 
+    async def end_all(self, account: Account) -> None:
+        """Ends what an account has live, as an operator does who shuts it out."""
+        for place in await self._store.requests.finish_all(account.id, "interrupted", "operator"):
+            await self._close_room(place.session_id, place.room)
+
     def identity(self, learner: str, session_id: str, device: str = "") -> str:
         """Under which name a learner is in the room of a session: nobody can tell from it who it
         is, nor find it out."""
@@ -246,6 +251,9 @@ class Rooms:
 
     async def _finish(self, session_id: str, room: str, status: Status, reason: str) -> None:
         await self._store.requests.finish(session_id, status, reason)
+        await self._close_room(session_id, room)
+
+    async def _close_room(self, session_id: str, room: str) -> None:
         try:
             await self.livekit.delete(room)
         except RoomError as error:

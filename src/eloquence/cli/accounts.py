@@ -86,15 +86,28 @@ def list_accounts(
 
 @app.command("disable")
 def disable_account(account: Wanted) -> None:
-    """Shut an account out: its keys no longer serve and its browsers are signed out."""
-    found = _with_store(lambda store: _disabled(store, account, disabled=True))
+    """Shut an account out: its keys no longer serve, its browsers are signed out, and what it has
+    live in rooms is ended."""
+
+    async def disabled(store: "SqlSessionStore") -> "Account":
+        found = await store.accounts.find(account)
+        await _shut_out(store, found)
+        return found
+
+    found = _with_store(disabled)
     typer.echo(f"Account {found.id} ({found.name}) is disabled.")
 
 
 @app.command("enable")
 def enable_account(account: Wanted) -> None:
     """Let an account that was disabled in again."""
-    found = _with_store(lambda store: _disabled(store, account, disabled=False))
+
+    async def enabled(store: "SqlSessionStore") -> "Account":
+        found = await store.accounts.find(account)
+        await store.accounts.disable(found.id, disabled=False)
+        return found
+
+    found = _with_store(enabled)
     typer.echo(f"Account {found.id} ({found.name}) is enabled.")
 
 
@@ -122,6 +135,7 @@ def delete_account(
         if not yes:
             question = f"Delete account {found.id} ({found.name}) and all its conversations?"
             await asyncio.to_thread(typer.confirm, question, abort=True)
+        await _shut_out(store, found)
         return found, await store.erase(found.id)
 
     found, sessions = _with_store(erased)
@@ -165,10 +179,19 @@ def _with_store(work: "Callable[[SqlSessionStore], Awaitable[T]]") -> T:
     return asyncio.run(worked())
 
 
-async def _disabled(store: "SqlSessionStore", wanted: str, *, disabled: bool) -> "Account":
-    found = await store.accounts.find(wanted)
-    await store.accounts.disable(found.id, disabled=disabled)
-    return found
+async def _shut_out(store: "SqlSessionStore", account: "Account") -> None:
+    """Disables an account, and ends its live sessions in rooms with those rooms."""
+    from eloquence.bootstrap.rooms import open_rooms
+    from eloquence.config import load
+    from eloquence.storage import content
+
+    settings = load()
+    await store.accounts.disable(account.id)
+    if settings.in_rooms:
+        async with open_rooms(settings, content.load(settings.content), store) as rooms:
+            await rooms.end_all(account)
+    else:  # their coaches leave by themselves
+        await store.requests.finish_all(account.id, "interrupted", "operator")
 
 
 def _show_key(key: str) -> None:
