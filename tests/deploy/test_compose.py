@@ -155,6 +155,20 @@ def test_what_is_not_sound_is_reached_from_this_machine_alone(model: dict[str, A
     assert "ports" not in model["services"]["postgres"]
 
 
+def test_what_asks_for_no_key_is_never_reached_from_elsewhere() -> None:
+    """The speech services would spend the vendor's money for anybody."""
+    text = (DEPLOY / "compose.yaml").read_text()
+    places = re.findall(r'- "(\S+?):\$\{(\w+):-\d+\}:\d+"', text)
+    elsewhere = {name for place, name in places if place != "127.0.0.1"}
+    assert {name for _, name in places} - elsewhere == {
+        "STT_PORT",
+        "LLM_PORT",
+        "TTS_PORT",
+        "AGENT_PORT",
+    }
+    assert elsewhere == {"LIVEKIT_PORT", "TOKEN_PORT"}
+
+
 def test_all_are_on_one_network_with_the_seeds_name(
     compose_model: Run, model: dict[str, Any]
 ) -> None:
