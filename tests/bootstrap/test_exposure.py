@@ -63,6 +63,14 @@ def test_without_signing_in_rooms_are_for_this_machine_alone() -> None:
     assert refused(rooms(sign_in=False, livekit_url=THERE))
 
 
+@pytest.mark.parametrize("given", [{"sign_in": False}, {"development": True}])
+def test_a_page_that_a_proxy_opens_to_others_is_not_of_this_machine_alone(
+    given: dict[str, object],
+) -> None:
+    assert refused(rooms(**given, public_url="https://coach.example.org"))
+    assert not refused(rooms(**given, public_url="https://localhost"))
+
+
 def test_people_who_sign_in_may_come_from_anywhere() -> None:
     assert not refused(rooms(host="0.0.0.0", livekit_url=THERE))
 

@@ -31,7 +31,8 @@ def check(settings: Settings) -> None:
     if settings.development and not alone:
         raise ConfigurationError(
             "Development is for this machine alone, and these settings reach further.",
-            mend="Let ELOQUENCE_HOST and LIVEKIT_URL be 127.0.0.1, or unset ELOQUENCE_DEVELOPMENT.",
+            mend="Let ELOQUENCE_HOST, LIVEKIT_URL and ELOQUENCE_PUBLIC_URL be of 127.0.0.1, or "
+            "unset ELOQUENCE_DEVELOPMENT.",
         )
     if not settings.development and not _is_strong(settings):
         raise ConfigurationError(
@@ -43,7 +44,8 @@ def check(settings: Settings) -> None:
     if not settings.accounts and not alone:
         raise ConfigurationError(
             "Without signing in, everybody who reaches this server is its operator.",
-            mend="Unset ELOQUENCE_SIGN_IN, or let ELOQUENCE_HOST and LIVEKIT_URL be 127.0.0.1.",
+            mend="Unset ELOQUENCE_SIGN_IN, or let ELOQUENCE_HOST, LIVEKIT_URL and "
+            "ELOQUENCE_PUBLIC_URL be of 127.0.0.1.",
         )
 
 
@@ -59,7 +61,8 @@ def is_loopback(host: str) -> bool:
 
 def _places(settings: Settings) -> tuple[str, ...]:
     """Where people come in, and where LiveKit is."""
-    urls = (settings.livekit_url, settings.livekit_public_url)
+    # A proxy may bring others to a server that itself listens here alone.
+    urls = (settings.livekit_url, settings.livekit_public_url, settings.public_url)
     return (settings.host, *((urlsplit(url).hostname or "") for url in urls if url))
 
 
