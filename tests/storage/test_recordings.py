@@ -1,5 +1,6 @@
 """The sound of a conversation: kept with consent, in its place, readable after a crash."""
 
+import asyncio
 import os
 import resource
 import signal
@@ -43,6 +44,12 @@ def talk(recorder: Recorder, start: float, end: float, hertz: float = 200) -> No
     for index in range(round(start / FRAME), round(end / FRAME)):
         at = index * FRAME
         recorder.learner(at, pcm(hertz, FRAME, LEARNER_RATE, at))
+
+
+async def written(path: Path) -> None:
+    """Waits for the recorder's thread to have begun that file."""
+    while not path.exists():  # noqa: ASYNC110 - a thread tells nobody
+        await asyncio.sleep(0.01)
 
 
 def sound(path: Path) -> tuple[npt.NDArray[np.float64], int]:
@@ -285,3 +292,45 @@ async def test_parts_that_nobody_joined_are_joined_when_they_are_asked_for(tmp_p
     samples, _ = sound(recordings.path(tmp_path, "s1", "learner"))
     assert strength(samples, rate, 200, 0.2, 0.8) > 0.1
     assert strength(samples, rate, 300, 2.2, 2.8) > 0.1
+
+
+async def test_a_holder_that_was_superseded_leaves_the_part_of_the_next_one_alone(
+    tmp_path: Path,
+) -> None:
+    first = Recorder(tmp_path, session())
+    async with first:
+        talk(first, 0.0, 1.0, hertz=200)
+        second = Recorder(tmp_path, session())
+        await written(tmp_path / "s1" / "mix.flac")
+        async with second:
+            talk(second, 2.0, 3.0, hertz=300)
+            await written(tmp_path / "s1" / "mix-2.flac")
+            await first.close()
+            assert (tmp_path / "s1" / "learner-2.flac").exists()
+            talk(second, 3.0, 4.0, hertz=300)
+    samples, rate = sound(recordings.path(tmp_path, "s1", "learner"))
+    assert strength(samples, rate, 200, 0.2, 0.8) > 0.1
+    assert strength(samples, rate, 300, 3.2, 3.8) > 0.1
+
+
+async def test_parts_that_are_joined_twice_are_not_louder(tmp_path: Path) -> None:
+    """As when the process that joins them dies before it has removed the later ones."""
+    async with Recorder(tmp_path, session()) as first:
+        talk(first, 0.0, 1.0, hertz=200)
+    place = tmp_path / "s1" / "learner.flac"
+    before, _ = sound(place)
+    place.with_stem("learner-2").write_bytes(place.read_bytes())
+    os.utime(place.with_stem("learner-2"), (0, 0))
+    after, _ = sound(recordings.path(tmp_path, "s1", "learner"))
+    assert np.array_equal(before, after)
+
+
+async def test_parts_that_cannot_be_joined_hold_up_nobody(tmp_path: Path) -> None:
+    (tmp_path / "s1").mkdir()
+    (tmp_path / "s1" / "learner.flac").write_bytes(b"broken off")
+    async with asyncio.timeout(10):
+        async with Recorder(tmp_path, session()) as second:
+            talk(second, 0.0, 1.0)
+    assert second.failure is not None
+    assert (tmp_path / "s1" / "learner-2.flac").exists()
+    assert not list((tmp_path / "s1").glob("*.joining"))

@@ -13,6 +13,7 @@ import logging
 import os
 import queue
 import re
+import secrets
 import shutil
 import threading
 import time
@@ -99,23 +100,27 @@ def _parts(place: Path, name: str) -> list[Path]:
 
 def _join(parts: list[Path]) -> None:
     """Puts the parts of one recording into its first file: they are silent where another sounds."""
-    whole = parts[0].with_suffix(".joining")
+    whole = parts[0].with_suffix(f".{secrets.token_hex(4)}.joining")
     rate = soundfile.info(str(parts[0])).samplerate
     with ExitStack() as stack:
+        stack.callback(whole.unlink, missing_ok=True)
         readers = [stack.enter_context(soundfile.SoundFile(str(part))) for part in parts]
-        writer = stack.enter_context(
-            soundfile.SoundFile(str(whole), "w", rate, 1, format="FLAC", subtype="PCM_16")
-        )
-        for _ in range(0, max(reader.frames for reader in readers), rate):
-            blocks = [reader.read(rate, dtype="int16") for reader in readers]
-            both = np.zeros(max(block.size for block in blocks), np.int32)
-            for block in blocks:
-                both[: block.size] += block
-            writer.write(np.clip(both, -32_768, 32_767).astype(np.int16))
-    whole.chmod(0o600)
-    whole.replace(parts[0])
+        with soundfile.SoundFile(
+            str(whole), "w", rate, 1, format="FLAC", subtype="PCM_16"
+        ) as writer:
+            for _ in range(0, max(reader.frames for reader in readers), rate):
+                blocks = [reader.read(rate, dtype="int16") for reader in readers]
+                loudest = np.zeros(max(block.size for block in blocks), np.int16)
+                for block in blocks:
+                    here = loudest[: block.size]
+                    # Not their sum: whoever dies below leaves a part that is joined once more.
+                    louder = np.abs(block.astype(np.int32)) > np.abs(here.astype(np.int32))
+                    here[louder] = block[louder]
+                writer.write(loudest)
+        whole.chmod(0o600)
+        whole.replace(parts[0])
     for part in parts[1:]:
-        part.unlink()
+        part.unlink(missing_ok=True)
 
 
 def _length(place: Path) -> int:
@@ -189,12 +194,14 @@ class Recorder:
             self._stop(StorageError("The disk is too slow: the recording has stopped."))
 
     def _write(self) -> None:
+        over = False
         try:
             tape = _Tape(self._folder)
             try:
                 while (task := self._tasks.get()) is not None:
                     if self.failure is None:
                         task(tape)
+                over = True
             finally:
                 tape.close()
         except (OSError, soundfile.SoundFileError, AssertionError) as error:
@@ -203,8 +210,8 @@ class Recorder:
             self._stop(
                 StorageError(f"The recording has stopped: {cause}.", mend="Free some space.")
             )
-            while self._tasks.get() is not None:
-                pass
+            while not over:
+                over = self._tasks.get() is None
 
     def _stop(self, failure: StorageError) -> None:
         self.failure = failure
@@ -222,7 +229,7 @@ class _Tape:
         self._heard = _Track(CHARACTER_RATE)  # the learner, at the rate of the mix
         self._resample = soxr.ResampleStream(LEARNER_RATE, CHARACTER_RATE, 1, dtype="int16")
         self._place = place
-        number = 1 + max(len(_parts(place, name)) for name in FILES)
+        self._number = number = 1 + max(len(_parts(place, name)) for name in FILES)
         self._learner_file = _Flac(_part(place, "learner", number), LEARNER_RATE)
         self._mix_file = _Flac(_part(place, "mix", number), CHARACTER_RATE)
 
@@ -243,7 +250,7 @@ class _Tape:
             self._mix_file.close()
         for name in FILES:
             parts = _parts(self._place, name)
-            if len(parts) > 1:
+            if len(parts) == self._number > 1:  # else another process writes the last one
                 _join(parts)
 
     def _advance(self) -> None:
