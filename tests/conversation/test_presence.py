@@ -129,3 +129,43 @@ def test_joined_is_answered_with_the_state_and_what_was_said(talk: Talk, sentenc
         if isinstance(one, protocol.Caption) and one.id.startswith("t")
     ]
     assert shown == ["t0", "t1", "t2"]
+
+
+def test_an_answer_on_its_way_is_given_to_whoever_is_back_at_once(
+    talk: Talk, sentence: bytes
+) -> None:
+    talk.llm = ScriptedLLM(["Quel est votre métier ?"], first=2.0)
+
+    async def script(learner: Learner) -> None:
+        await learner.quiet()
+        await learner.say(sentence)
+        await learner.until(lambda: learner.count("turn_stored", speaker="learner") > 0)
+        presence(talk.transport, False)
+        await asyncio.sleep(0.5)
+        presence(talk.transport, True)
+        await learner.quiet()
+        await learner.quiet()
+
+    clock.run(talk.held(script))
+    resumed = content.load().lines("fr").resumed
+    said = [turn.text for turn in talk.stored.turns if turn.speaker == "character"]
+    assert said[1] in resumed
+    assert said[2] == "Quel est votre métier ?"
+
+
+def test_a_speech_that_broke_off_in_a_pause_is_gone_on_with_after_it(talk: Talk) -> None:
+    async def script(learner: Learner) -> None:
+        await learner.until(lambda: learner.count("segment_start") > 0)
+        await learner.client.send(protocol.Pause())
+        await learner.until(lambda: learner.count("state", state="paused") > 0)
+        presence(talk.transport, False)
+        await asyncio.sleep(60)
+        presence(talk.transport, True)
+        await learner.say(SECOND * 2)
+        await learner.client.send(protocol.Resume())
+        await learner.quiet()
+
+    clock.run(talk.held(script))
+    resumed = content.load().lines("fr").resumed
+    said = [turn.text for turn in talk.stored.turns]
+    assert any(said[-1].startswith(line) for line in resumed)

@@ -53,7 +53,7 @@ async def line(room: Told) -> AsyncIterator[tuple[RoomTransport, list[bool]]]:
     """A line on which nobody was told anything yet, and what is told from then on."""
     told: list[bool] = []
     async with RoomTransport(cast("rtc.Room", room), LEARNER) as transport:
-        transport.on_presence = told.append
+        transport.on_presence = lambda present: told.append(present)
         yield transport, told
 
 

@@ -168,7 +168,8 @@ class Conversation:
         self._quiet_since = time.monotonic()
         self._last_heard = time.monotonic()
         self._paused_before = self._cut_short = False
-        """What the learner's vanishing broke into: their own pause, somebody's speech."""
+        """What the learner's vanishing broke into: their own pause; somebody's speech, or an
+        answer on its way, until it was gone on from there."""
         self._nudged = 0
         self._apologies = itertools.cycle(plan.lines.no_answer)
         self._goodbye = False
@@ -368,6 +369,8 @@ class Conversation:
                 self._pause()
             case protocol.Resume():
                 self._resume()
+                if self._cut_short:
+                    self._go_on()
             case protocol.SetPatience(seconds=seconds):
                 self._set_patience(seconds)
             case protocol.SetPushToTalk(on=on):
@@ -428,6 +431,8 @@ class Conversation:
     def _resume(self) -> None:
         self._clock.resume()
         self._quiet_since = self._last_heard = time.monotonic()
+        if self._owed_since is not None:  # of a turn that was over in the pause
+            self._owed_since = time.monotonic()
         self._engine.input.set_audio_enabled(not self._push_to_talk)
         self._transport.suspend(False)
         state: protocol.State = "speaking" if self._transport.audible else "listening"
@@ -605,7 +610,8 @@ class Conversation:
         if not present and self._away_since is None:
             self._away_since = time.monotonic()
             self._paused_before = self._clock.paused_at is not None
-            self._cut_short = self._transport.audible or self._listening.speaking
+            coming = self._owed_since is not None or self._engine.current_speech is not None
+            self._cut_short |= coming or self._transport.audible or self._listening.speaking
             self._pause()
             self._engine.interrupt(force=True)
         elif present and self._away_since is not None:
@@ -636,6 +642,8 @@ class Conversation:
     def _go_on(self) -> None:
         """Says that the line was lost, and answers the turn that is owed an answer, or puts the
         question again."""
+        self._cut_short = False
+        self._nudged = 0
         self._engine.clear_user_turn()
         line = self._plan.lines.resumed[self._next_index % len(self._plan.lines.resumed)]
         self._guidance.aside(line)
