@@ -48,7 +48,7 @@ def talk(recorder: Recorder, start: float, end: float, hertz: float = 200) -> No
 
 async def written(path: Path) -> None:
     """Waits for the recorder's thread to have begun that file."""
-    while not path.exists():  # noqa: ASYNC110 - a thread tells nobody
+    while not path.exists():  # noqa: ASYNC110, ASYNC240 - a thread tells nobody
         await asyncio.sleep(0.01)
 
 

@@ -35,12 +35,18 @@ def asked(number: int, epoch: int = 1) -> Asked:
     return Asked(f"job-{number}", json.dumps({"session": f"s{number}", "epoch": epoch}))
 
 
+STALE = frozenset({"s99"})
+
+
 @pytest.fixture
 def server(settings: Settings) -> CoachServer:
     async def ignored(given: Assignment, room: str) -> None:
         raise AssertionError("no session was lost")
 
-    return CoachServer(settings, ignored)
+    async def current(given: Assignment) -> bool:
+        return given.session not in STALE
+
+    return CoachServer(settings, ignored, current)
 
 
 async def test_the_coach_joins_under_the_name_of_its_epoch(server: CoachServer) -> None:
@@ -58,6 +64,12 @@ async def test_a_job_that_names_no_session_is_refused_for_good(
     server: CoachServer, metadata: str
 ) -> None:
     job = Asked("job", metadata)
+    await server._requested(job.request)
+    assert (job.accepted, job.rejected) == ([], [True])
+
+
+async def test_a_job_of_an_epoch_that_is_over_costs_no_process(server: CoachServer) -> None:
+    job = asked(99)
     await server._requested(job.request)
     assert (job.accepted, job.rejected) == ([], [True])
 

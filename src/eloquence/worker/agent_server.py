@@ -32,6 +32,8 @@ _LONGEST_PAUSE = 10.0
 
 Gone = Callable[[Assignment, str], Awaitable[None]]
 """Is told which session lost its process, and its room."""
+Current = Callable[[Assignment], Awaitable[bool]]
+"""Whether somebody is still to hold a session in that epoch."""
 
 
 def pause(absent: float) -> float:
@@ -43,7 +45,7 @@ def pause(absent: float) -> float:
 class CoachServer(AgentServer):
     """A worker of the LiveKit server. `run` returns when it is closed."""
 
-    def __init__(self, settings: Settings, on_gone: Gone) -> None:
+    def __init__(self, settings: Settings, on_gone: Gone, current: Current) -> None:
         super().__init__(
             ws_url=settings.livekit_url,
             api_key=settings.livekit_api_key,
@@ -69,6 +71,7 @@ class CoachServer(AgentServer):
         self.started = False
         self._admitted: set[str] = set()
         self._on_gone = on_gone
+        self._current = current
         self._telling: set[asyncio.Task[None]] = set()
         self.on("worker_started", self._follow_processes)
         self.on("worker_registered", lambda *_: self.registered.set())
@@ -109,16 +112,22 @@ class CoachServer(AgentServer):
             agent_name=self._agent_name,
             metadata=given.as_metadata(),
         )
-        await self._proc_pool.launch_job(
-            RunningJobInfo(
-                worker_id=self.id,
-                accept_arguments=JobAcceptArguments(identity=given.identity, name="", metadata=""),
-                job=work,
-                url=self._ws_url,
-                token=token,
-                fake_job=False,
-            )
+        running = RunningJobInfo(
+            worker_id=self.id,
+            accept_arguments=JobAcceptArguments(identity=given.identity, name="", metadata=""),
+            job=work,
+            url=self._ws_url,
+            token=token,
+            fake_job=False,
         )
+        self._admitted.add(work.id)
+        try:
+            await self._proc_pool.launch_job(running)
+        except Exception as error:  # the pool's own; whoever else is found comes instead
+            log.warning("session %s found no process here: %s", given.session, type(error).__name__)
+            return False
+        finally:
+            self._admitted.discard(work.id)
         return True
 
     def _load(self) -> float:
@@ -130,6 +139,11 @@ class CoachServer(AgentServer):
             given = assignment(request.job.metadata)
         except (ValueError, KeyError, TypeError):
             log.warning("a job without a session was refused")
+            await request.reject(terminate=True)
+            return
+        if not await self._current(given):
+            # A process that leaves again must be replaced, at a time when others are needed.
+            log.info("session %s, epoch %d: not wanted any more", given.session, given.epoch)
             await request.reject(terminate=True)
             return
         if self.draining or self.live >= self.capacity:

@@ -6,6 +6,7 @@ import logging
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 from eloquence.bootstrap import exposure
 from eloquence.bootstrap.watching import Watch
@@ -21,6 +22,7 @@ log = logging.getLogger("eloquence.worker")
 LEFT_SECONDS = 1.0
 """How long a worker that is told twice to stop still looks for others to hold its sessions."""
 _STORE_PAUSE = 1.0
+_ASKED_SECONDS = 1.0
 _SUDDEN_SECONDS = 5.0
 """A session that loses its process twice within so long is left to the watch, which gives up one
 that no process survives."""
@@ -97,7 +99,7 @@ class Worker:
         )
         async with _store(settings) as store, livekit:
             self._reachability = Reachability(store)
-            self._server = CoachServer(settings, self._recover)
+            self._server = CoachServer(settings, self._recover, partial(_current, store))
             self._watch = Watch(store, Nearest(self._server, livekit))
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._watch.run())
@@ -151,6 +153,18 @@ class Worker:
         self._lost[given.session] = now
         if not sudden:
             await self._watch.recover(given.session, given.epoch, room)
+
+
+async def _current(store: SqlSessionStore, given: Assignment) -> bool:
+    """Whether that epoch of a session still waits for its holder. True when the store does not say:
+    who is sent there finds out."""
+    try:
+        async with asyncio.timeout(_ASKED_SECONDS):
+            pulses = await store.pulses()
+    except (StorageError, TimeoutError):
+        return True
+    waiting = {(one.session_id, one.epoch) for one in pulses if not one.beat}
+    return (given.session, given.epoch) in waiting
 
 
 class Nearest:
