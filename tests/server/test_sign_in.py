@@ -3,6 +3,7 @@
 """
 
 import asyncio
+import base64
 import html
 import itertools
 import json
@@ -23,8 +24,9 @@ from tests.server.conftest import Served, serving
 
 from eloquence.config import Settings, load
 from eloquence.errors import ConfigurationError, SignInError, TooManyError
-from eloquence.server.openid import KEPT, RENEWED, OpenId, role
-from eloquence.server.refusals import MOST, MOST_ADDRESSES, WINDOW, Refusals
+from eloquence.server.app import create_app
+from eloquence.server.openid import AWAY, KEPT, RENEWED, OpenId, role
+from eloquence.server.refusals import MOST, MOST_ADDRESSES, MOST_ANSWERS, WINDOW, Refusals
 from eloquence.server.sign_in import own_page
 from eloquence.storage.sessions import open_store
 from eloquence.testing.parts import free_port
@@ -460,6 +462,10 @@ def answers() -> Iterator[tuple[str, dict[str, Any], list[str]]]:
     asked: list[str] = []
 
     class Place(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.do_GET()
+
         def do_GET(self) -> None:
             asked.append(self.path)
             answer = said.get(self.path, 404)
@@ -544,6 +550,60 @@ async def test_what_the_provider_says_of_itself_is_kept_for_an_hour(
     clock[0] = KEPT
     await openid.ask("https://coach.example.org/back")
     assert asked == [DISCOVERY, DISCOVERY]
+
+
+async def test_a_provider_that_does_not_answer_is_asked_once_for_all_who_wait(
+    tmp_path: Path, answers: tuple[str, dict[str, Any], list[str]]
+) -> None:
+    place, said, asked = answers
+    said[DISCOVERY] = 500
+    clock = [0.0]
+    openid = OpenId(_settings(tmp_path, place), lambda: clock[0])
+
+    async def why() -> str:
+        with pytest.raises(SignInError) as refused:
+            await openid.ask("https://coach.example.org/back")
+        return refused.value.why
+
+    assert set(await asyncio.gather(*(why() for _ in range(20)))) == {"unreachable"}
+    assert len(asked) == 1
+    clock[0] = AWAY
+    said[DISCOVERY] = {"issuer": place, "authorization_endpoint": f"{place}/auth"}
+    assert (await openid.ask("https://coach.example.org/back")).url.startswith(f"{place}/auth?")
+
+
+async def test_the_provider_is_not_asked_without_end_about_answers_that_somebody_made_up(
+    tmp_path: Path, answers: tuple[str, dict[str, Any], list[str]]
+) -> None:
+    place, said, asked = answers
+    said[DISCOVERY] = {"issuer": place, "token_endpoint": f"{place}/tokens"}
+    app = create_app(_settings(tmp_path, place).model_copy(update={"sign_in": True}))
+    kept = dict.fromkeys(("url", "state", "nonce", "verifier"), "x")
+    cookie = base64.urlsafe_b64encode(json.dumps(kept).encode()).decode()
+
+    def stranger(address: str) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=app, client=(address, 50_000)),
+            base_url="http://localhost",
+            cookies={"eloquence-asked": cookie},
+        )
+
+    made_up = {"state": "x", "code": "y"}
+    async with app.router.lifespan_context(app):
+        for _ in range(MOST_ANSWERS - 2):
+            app.state.refused_answers.note("198.51.100.7")
+        for _ in range(2):
+            async with stranger("198.51.100.7") as client:
+                answer = await client.get(f"{BEGIN}/callback", params=made_up)
+            assert answer.headers["location"] == "/?sign_in=failed"
+        asked.clear()
+        async with stranger("198.51.100.7") as client:
+            refused = await client.get(f"{BEGIN}/callback", params=made_up)
+        assert refused.status_code == 429
+        assert asked == []
+        async with stranger("198.51.100.8") as client:
+            answer = await client.get(f"{BEGIN}/callback", params=made_up)
+        assert answer.status_code == 303
 
 
 async def test_an_unknown_key_has_the_keys_asked_for_again_but_not_each_time(

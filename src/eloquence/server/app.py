@@ -42,7 +42,7 @@ from eloquence.server.guard import Guard
 from eloquence.server.health import Health
 from eloquence.server.limits import open_limits
 from eloquence.server.openid import OpenId
-from eloquence.server.refusals import Refusals
+from eloquence.server.refusals import MOST_ANSWERS, Refusals
 from eloquence.storage.export import web_folder
 
 log = logging.getLogger("eloquence.server")
@@ -101,6 +101,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _bad_request)
     app.state.addresses = Addresses(settings.trusted_proxies)
     app.state.refusals = Refusals()
+    app.state.refused_answers = Refusals(most=MOST_ANSWERS)
     app.state.openid = OpenId(settings) if settings.oidc_issuer else None
     app.include_router(api.public)
     app.include_router(sign_in.router)

@@ -36,6 +36,8 @@ KEPT = 3600.0
 """Seconds for which what the provider says of itself is kept."""
 RENEWED = 30.0
 """Seconds before its keys are asked for again because of one that is not known."""
+AWAY = 2.0
+"""Seconds for which one that did not answer is left alone: who waited meanwhile waits no longer."""
 ANSWER_SECONDS = 10.0
 MOST_BYTES = 256 * 1024
 """Bytes of one answer."""
@@ -86,8 +88,10 @@ class OpenId:
         self._roles_claim = settings.oidc_roles_claim
         self._now = now
         self._asking = asyncio.Lock()
+        self._asking_keys = asyncio.Lock()
         self._told: Mapping[str, Any] = {}
         self._told_at = -KEPT
+        self._away_at = -AWAY
         self._keys: tuple[jwt.PyJWK, ...] = ()
         self._keys_at = -KEPT
 
@@ -190,8 +194,15 @@ class OpenId:
         async with self._asking:
             if self._now() - self._told_at < KEPT:
                 return self._told
+            if self._now() - self._away_at < AWAY:
+                raise _unreachable()
             place = f"{self._issuer.rstrip('/')}/.well-known/openid-configuration"
-            told = await _answer("GET", place)
+            try:
+                told = await _answer("GET", place)
+            except SignInError as error:
+                if error.why == "unreachable":
+                    self._away_at = self._now()
+                raise
             if str(told.get("issuer", "")).rstrip("/") != self._issuer.rstrip("/"):
                 raise _failed("The provider calls itself something else.")
             self._told, self._told_at = told, self._now()
@@ -201,7 +212,7 @@ class OpenId:
         """The key that a token says it is signed with. Raises jwt.PyJWTError."""
         if header.get("alg") not in ALGORITHMS:
             raise jwt.InvalidAlgorithmError
-        async with self._asking:
+        async with self._asking_keys:
             age = self._now() - self._keys_at
             found = _signing(self._keys, header)
             if age >= KEPT or (found is None and age >= RENEWED):

@@ -1,4 +1,4 @@
-"""Keys that were not valid, counted by address."""
+"""Keys, and answers of a provider, that were not valid, counted by address."""
 
 import time
 from collections import deque
@@ -8,6 +8,8 @@ from eloquence.errors import TooManyError
 
 MOST = 20
 """Keys that are not valid from one address within `WINDOW`; one more is not even looked at."""
+MOST_ANSWERS = 60
+"""The same of a provider's answers: a school that signs in at once may share one address."""
 WINDOW = 60.0
 """Seconds."""
 MOST_ADDRESSES = 10_000
@@ -16,30 +18,31 @@ MOST_ADDRESSES = 10_000
 
 class Refusals:
     """What one process has refused. Nobody can guess a key; this keeps the trying from being work
-    for the store."""
+    for the store, or for the provider."""
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, now: Callable[[], float] = time.monotonic, *, most: int = MOST) -> None:
         self._now = now
+        self._most = most
         self._of: dict[str, deque[float]] = {}
 
     def check(self, address: str) -> None:
-        """Raises TooManyError while too many keys of that address were not valid."""
+        """Raises TooManyError while too much that came from that address was not valid."""
         times = self._of.get(address)
         if times is None:
             return
         while times and self._now() - times[0] >= WINDOW:
             times.popleft()
-        if len(times) >= MOST:
+        if len(times) >= self._most:
             raise TooManyError(
-                "Too many keys that are not valid came from this address.",
+                "Too many keys or sign-ins that are not valid came from this address.",
                 after=WINDOW - (self._now() - times[0]),
-                mend="Check the key, and try again later.",
+                mend="Check the key, or the provider's settings, and try again later.",
             )
         if not times:
             del self._of[address]
 
     def note(self, address: str) -> None:
         """One more that was not valid."""
-        self._of.setdefault(address, deque(maxlen=MOST)).append(self._now())
+        self._of.setdefault(address, deque(maxlen=self._most)).append(self._now())
         if len(self._of) > MOST_ADDRESSES:
             del self._of[next(iter(self._of))]

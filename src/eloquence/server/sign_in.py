@@ -24,6 +24,7 @@ from eloquence.errors import ConfigurationError, SignInError
 from eloquence.server import access
 from eloquence.server.access import Known
 from eloquence.server.openid import Asked, OpenId
+from eloquence.server.refusals import Refusals
 from eloquence.storage.accounts import SIGNED_IN, Account
 
 router = APIRouter(prefix="/api/v1")
@@ -92,6 +93,10 @@ async def answered(
     eloquence = _signing_in(request)
     settings = eloquence.settings
     openid = _openid(request)
+    refusals: Refusals = request.app.state.refused_answers
+    address = request.app.state.addresses.of(request)
+    # Anybody can make up an answer, about which we would ask the provider.
+    refusals.check(address)
     try:
         asked = _asked(request.cookies.get(access.cookie_name(settings, _ASKED), ""))
         if not hmac.compare_digest(asked.state.encode(), state.encode()):
@@ -106,6 +111,8 @@ async def answered(
         if account.disabled:
             raise SignInError("This account is disabled.", why="disabled")
     except SignInError as refused:
+        if refused.why == "failed":
+            refusals.note(address)
         response = _refused(refused)
     else:
         response = RedirectResponse(asked.url, 303)
