@@ -408,7 +408,7 @@ async def soak(given: argparse.Namespace) -> None:
         async def one_session(rude: str) -> None:
             async with places:
                 try:
-                    await _soaked(made, speech, rude, drawn, worker)
+                    await _soaked(made, speech, rude, drawn)
                 except (TimeoutError, AssertionError, Exception) as error:
                     failed.append(f"{rude}: {type(error).__name__}")
                 number = next(done)
@@ -436,9 +436,7 @@ async def soak(given: argparse.Namespace) -> None:
     print(f"lines of ERROR: {len(re.findall(r' ERROR ', log))}")
 
 
-async def _soaked(
-    made: Place, speech: list[bytes], rude: str, drawn: random.Random, worker: psutil.Process
-) -> None:
+async def _soaked(made: Place, speech: list[bytes], rude: str, drawn: random.Random) -> None:
     account = Account(id="", name="", role="operator")
     rooms = made.rooms
     ticket = await rooms.ask(protocol.Hello(exercise=EXERCISE), account)
@@ -452,7 +450,7 @@ async def _soaked(
         await asyncio.sleep(drawn.uniform(0.0, 1.5))
         if rude == "kill":
             ready = one.count("ready")
-            _kill_holder(worker, drawn)
+            _kill_holder(made, ticket.session)
             await one.until(lambda: one.count("ready") > ready, within=60)
         if rude == "end":
             await rooms.end(ticket.session, account)
@@ -464,15 +462,11 @@ async def _soaked(
             await asyncio.sleep(0.5)
 
 
-def _kill_holder(worker: psutil.Process, drawn: random.Random) -> None:
-    """Kills a process that holds a conversation: one that has sockets to the room."""
-    holders = []
-    for child in worker.children(recursive=True):
-        with suppress(psutil.Error):
-            if any(link.type == 2 for link in child.net_connections("inet")):
-                holders.append(child)
-    if holders:
-        os.kill(drawn.choice(holders).pid, signal.SIGKILL)
+def _kill_holder(made: Place, session: str) -> None:
+    """Kills the process that holds a session, which the worker's log names."""
+    held = re.findall(rf"session {session}: .*, process (\d+), claimed", made.log("worker"))
+    with suppress(ProcessLookupError):
+        os.kill(int(held[-1]), signal.SIGKILL)
 
 
 async def _settled(made: Place, worker: psutil.Process, idle: int) -> None:
