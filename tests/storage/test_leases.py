@@ -117,6 +117,20 @@ async def test_every_write_of_a_holder_that_was_followed_is_refused(
     assert [one.text for one in (await store.get("s1")).turns] == ["bonjour", "moi"]
 
 
+async def test_a_holder_that_leaves_a_session_stores_what_was_said_and_does_not_end_it(
+    store: SqlSessionStore,
+) -> None:
+    await asked(store)
+    first = await store.claim("s1", 1)
+    first.leave()
+    await first.append("s1", turn(0), checkpoint(1.0))
+    with pytest.raises(LeaseLostError):
+        await first.end("s1", END)
+    stored = await store.get("s1")
+    assert (len(stored.turns), stored.end) == (1, None)
+    assert await store.take_over("s1", 1) == 2
+
+
 async def test_of_many_watchers_one_takes_a_session_over(store: SqlSessionStore) -> None:
     await asked(store)
     taken = await asyncio.gather(*(store.take_over("s1", 1) for _ in range(20)))

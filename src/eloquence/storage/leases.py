@@ -71,7 +71,7 @@ class Lease:
         self.held = held
         self.lost = asyncio.Event()
         self._beating: asyncio.Task[None] | None = None
-        self._over = False
+        self._over = self._left = False
 
     async def __aenter__(self) -> Self:
         self._beating = asyncio.create_task(self._beat(), name="lease")
@@ -114,7 +114,14 @@ class Lease:
         # The same turn measured twice gives the same figures: no holder can harm another here.
         await self._store.attach(session_id, index, sound)
 
+    def leave(self) -> None:
+        """Leaves the session to the next holder: what was said is still stored, and `end` raises
+        LeaseLostError from now on."""
+        self._left = True
+
     async def end(self, session_id: str, end: SessionEnd) -> None:
+        if self._left:
+            raise lost(session_id)
         await self._store.end(session_id, end, epoch=self.epoch)
         self._over = True
 

@@ -145,7 +145,12 @@ async def _hold(context: JobContext, product: Eloquence) -> None:
         await stack.enter_async_context(watched(stood_still, trace))
         _wake_voice(product, session)
         gone = asyncio.Event()
-        context.room.on("disconnected", lambda *_: gone.set())
+
+        def on_gone(*_: object) -> None:
+            lease.leave()  # at once: the conversation sees its line end, and would end the session
+            gone.set()
+
+        context.room.on("disconnected", on_gone)
         watching = (
             asyncio.create_task(_until_lost(lease, product, context.room)),
             asyncio.create_task(_until_gone(lease, product, gone)),
@@ -156,6 +161,8 @@ async def _hold(context: JobContext, product: Eloquence) -> None:
                     _opened(joining, RoomTransport(context.room, learner), line), name="opening"
                 )
                 ended = await _converse(product, lease, opening)
+            if gone.is_set():
+                await watching[1]  # which leaves
         finally:
             for task in watching:
                 task.cancel()
