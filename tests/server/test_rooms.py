@@ -24,7 +24,13 @@ from eloquence.coaching.session import Turn
 from eloquence.config import load
 from eloquence.errors import LeaseLostError, TooManyError
 from eloquence.server.health import KEPT_SECONDS, Health
-from eloquence.server.limits import AWAY_SECONDS, TOKENS_PER_MINUTE, Limits, open_limits
+from eloquence.server.limits import (
+    AWAY_SECONDS,
+    JUDGEMENTS_PER_MINUTE,
+    TOKENS_PER_MINUTE,
+    Limits,
+    open_limits,
+)
 from eloquence.storage.accounts import LOCAL, Account, Role
 from eloquence.storage.requests import DAY, SAME, Requests
 from eloquence.storage.sessions import open_store
@@ -457,6 +463,16 @@ async def test_an_account_is_given_so_many_tokens_in_a_minute(
     waits = [await wait(limits.token(ADA, "192.0.2.1")) for _ in range(TOKENS_PER_MINUTE + 1)]
     assert waits == [0] * TOKENS_PER_MINUTE + [pytest.approx(60)]
     assert await wait(limits.token(EVE, "192.0.2.1")) == 0
+
+
+async def test_an_account_has_so_many_sessions_judged_in_a_minute(
+    now: list[float], requests: Requests
+) -> None:
+    limits = Limits(load(), requests)
+    waits = [await wait(limits.judgement(ADA)) for _ in range(JUDGEMENTS_PER_MINUTE + 1)]
+    assert waits == [0] * JUDGEMENTS_PER_MINUTE + [pytest.approx(60)]
+    assert await wait(limits.judgement(EVE)) == 0
+    assert [await wait(limits.judgement(LOCAL)) for _ in range(20)] == [0] * 20
 
 
 async def test_too_many_starts_are_told_with_the_seconds_to_wait(

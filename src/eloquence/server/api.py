@@ -18,6 +18,7 @@ from eloquence.errors import SessionNotFoundError
 from eloquence.server import access
 from eloquence.server.access import Known, Signed, own, require
 from eloquence.server.downloads import Downloads
+from eloquence.server.limits import Limits
 from eloquence.storage import recordings
 from eloquence.storage.accounts import SIGNED_IN, Account
 from eloquence.storage.content import LANGUAGES, Library
@@ -228,9 +229,11 @@ async def note(request: Request, session_id: str, given: Notes) -> Response:
 
 
 @router.post("/sessions/{session_id}/judgement", status_code=202)
-async def judge(request: Request, session_id: str) -> Response:
+async def judge(request: Request, who: Signed, session_id: str) -> Response:
     """Begins to judge the content, or to judge it again; the report's `content` tells how far it
     is."""
+    limits: Limits = request.app.state.limits
+    await limits.judgement(who)
     await _eloquence(request).reports.judge(session_id)
     return Response(status_code=202)
 

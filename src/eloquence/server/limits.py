@@ -1,4 +1,4 @@
-"""How often sessions may be begun, by one account and from one address.
+"""How often sessions may be begun and judged, by one account and from one address.
 
 Counted in moving windows: in Redis when several servers count together, else by this process.
 While Redis is away each process counts its own.
@@ -22,6 +22,8 @@ from eloquence.storage.requests import Requests
 
 TOKENS_PER_MINUTE = 60
 """Tokens that one account may be given in a minute: enough for a line that breaks every second."""
+JUDGEMENTS_PER_MINUTE = 10
+"""Judgements that one account may begin in a minute: each may cost a vendor's price."""
 REDIS_SECONDS = 0.5
 """How long Redis may take to count a request before it is taken for away."""
 AWAY_SECONDS = 5.0
@@ -46,6 +48,7 @@ class Limits:
         self._starts = per_minute(settings.starts_per_minute, namespace="starts")
         self._starts_there = per_minute(settings.starts_per_address, namespace="starts")
         self._tokens = per_minute(TOKENS_PER_MINUTE, namespace="tokens")
+        self._judgements = per_minute(JUDGEMENTS_PER_MINUTE, namespace="judgements")
 
     async def start(self, account: Account, address: str) -> None:
         """One more session begins."""
@@ -66,6 +69,11 @@ class Limits:
         """One more token is made."""
         who = ("account", account.id) if account.id else ("address", address)
         await self._count(self._tokens, *who)
+
+    async def judgement(self, account: Account) -> None:
+        """One more session is judged."""
+        if account.id:  # on one machine the learner pays for it
+            await self._count(self._judgements, "account", account.id)
 
     async def _count(self, item: RateLimitItem, *who: str) -> None:
         counted = False
