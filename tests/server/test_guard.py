@@ -3,15 +3,19 @@
 import asyncio
 import socket
 from contextlib import ExitStack
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from starlette.responses import PlainTextResponse
 from tests.server.conftest import Served
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from eloquence import protocol
+from eloquence.config import load
 from eloquence.server import connections
+from eloquence.server.guard import Guard
 
 
 def test_a_foreign_host_name_is_refused_so_that_no_name_can_be_bound_to_the_server(
@@ -27,6 +31,26 @@ def test_another_site_cannot_change_anything(served: Served) -> None:
     url = f"{served.url}/api/v1/sessions/0123456789abcdef"
     assert httpx.delete(url, headers=headers).status_code == 403
     assert httpx.delete(url, headers={"Origin": served.url}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("public", "origin", "status"),
+    [
+        ("https://coach.example.org", "https://coach.example.org", 200),
+        ("https://coach.example.org", "http://coach.example.org", 403),
+        ("https://coach.example.org", "http://localhost", 200),  # this machine's own
+        ("http://coach.example.org", "http://coach.example.org", 200),
+    ],
+)
+async def test_a_page_without_the_tls_of_ours_is_another_sites(
+    public: str, origin: str, status: int
+) -> None:
+    """Whoever is between a browser and the server can make such a page."""
+    guarded = Guard(PlainTextResponse("done"), load(public_url=public))
+    line = httpx.ASGITransport(app=guarded)
+    url = f"http://{urlsplit(origin).netloc}/"
+    async with httpx.AsyncClient(transport=line) as client:
+        assert (await client.post(url, headers={"Origin": origin})).status_code == status
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", None])

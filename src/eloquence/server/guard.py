@@ -57,8 +57,9 @@ class Guard:
             names.add(_name(settings.public_url))
         self._names = frozenset(names)
         self._public = _place(settings.public_url)
+        self._secure = settings.public_url.startswith("https://")
         self._headers = HEADERS | {"Content-Security-Policy": policy(settings)}
-        if settings.public_url.startswith("https://"):
+        if self._secure:
             self._headers["Strict-Transport-Security"] = f"max-age={_YEAR}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -102,12 +103,18 @@ class Guard:
         if changing and origin is None and scope["type"] == "websocket":
             return 403, "A conversation is opened from the page itself.", ""
         ours = {headers.get("host", "").lower(), self._public} - {""}
-        if changing and origin is not None and _place(origin) not in ours:
+        theirs = origin is not None and (_place(origin) not in ours or self._is_plain(origin))
+        if changing and theirs:
             return 403, "This request comes from another site's page.", ""
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > _MOST_BODY or "transfer-encoding" in headers:
             return 413, "The request is too large.", ""
         return None
+
+    def _is_plain(self, origin: str) -> bool:
+        """Whether that is our own page's name without its TLS, which anybody on the way can be."""
+        own = self._secure and _place(origin) == self._public
+        return own and not origin.lower().startswith("https://")
 
     async def _refuse(
         self, scope: Scope, receive: Receive, send: Send, status: int, detail: str, mend: str
