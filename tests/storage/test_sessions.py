@@ -8,9 +8,11 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import cast
 
 import pytest
 import soundfile
+from sqlalchemy import event
 
 from eloquence.coaching.history import Figure, Past
 from eloquence.coaching.judgement import CriterionJudgement, Judgement, Quote
@@ -629,3 +631,25 @@ async def test_an_address_that_is_none_is_told_without_repeating_it(tmp_path: Pa
         async with open_store("user:secret", tmp_path):
             pass
     assert "secret" not in str(caught.value)
+
+
+def test_a_database_whose_machine_is_gone_without_a_word_is_noticed_soon() -> None:
+    def told(address: str) -> dict[str, object]:
+        """What the driver is given to connect with."""
+        engine = database.connect(database.location(address))
+        given: dict[str, object] = {}
+
+        def note(*told: object) -> None:
+            given.update(cast("dict[str, object]", told[3]))
+            raise ConnectionRefusedError
+
+        event.listen(engine, "do_connect", note)
+        with pytest.raises(ConnectionRefusedError):
+            engine.connect()
+        return given
+
+    given = told("postgresql://ada:secret@127.0.0.1/eloquence")
+    assert (given["connect_timeout"], given["tcp_user_timeout"]) == (3, 10_000)
+    assert (given["keepalives_idle"], given["keepalives_interval"]) == (5, 2)
+    own = told("postgresql://ada:secret@127.0.0.1/eloquence?tcp_user_timeout=500")
+    assert (own["connect_timeout"], own["tcp_user_timeout"]) == (3, "500")

@@ -42,6 +42,16 @@ BUSY_SECONDS = 10.0
 CONNECT_SECONDS = 3
 """How long a call waits for a database on another machine to answer."""
 
+_VANISHED = {
+    "connect_timeout": CONNECT_SECONDS,
+    "tcp_user_timeout": 10_000,  # milliseconds
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+}
+"""By which a call notices, within 11 s, that the machine of the database is gone without a word:
+the network alone would let every call of the process wait for a quarter of an hour."""
+
 MIGRATIONS = Path(__file__).parent / "migrations"
 """One module per step under `versions`; a file's name begins with its revision."""
 
@@ -171,7 +181,8 @@ def connect(url: URL) -> Engine:
     """An engine whose commits are on the disk when they return. Raises StorageError."""
     path = file(url)
     if path is None:
-        reach = {"connect_timeout": CONNECT_SECONDS} if "psycopg" in url.drivername else {}
+        given = url.query if "psycopg" in url.drivername else _VANISHED
+        reach = {name: value for name, value in _VANISHED.items() if name not in given}
         with failures():
             # A connection that the database has dropped meanwhile is noticed before it is used.
             return create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=reach)
