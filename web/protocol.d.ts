@@ -14,8 +14,9 @@
  *
  * In a LiveKit room the sound travels in tracks, and the same messages in reliable data packets of
  * topic `TOPIC` (one longer than `MAX_PACKET` bytes as a text stream of that topic). The hello was the
- * body of the request that made the session; the client sends `joined` instead, every second until
- * `ready` comes, and again whenever it, or the coach, was away. It reports no playback.
+ * body of the request that made the session; the client sends `joined` instead, every 0.3 s
+ * for 3 s and then every second until `ready` comes, and again whenever it, or the coach, was away. It
+ * reports no playback.
  */
 
 export type State = "listening" | "thinking" | "speaking" | "paused";

@@ -178,6 +178,7 @@ export class Conversation {
     this.show(this.paused ? "paused" : "listening");
     this.line.send({ type: "set_push_to_talk", on: this.pushToTalk });
     if (this.paused) this.line.send({ type: "pause" });
+    else if (this.pressed) this.line.send({ type: "press" });
   }
 
   interrupt() {

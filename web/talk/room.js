@@ -15,8 +15,11 @@ import { Problem } from "../api.js";
 const TOPIC = "eloquence";
 
 // Milliseconds.
-/** Between two signs that the learner is there, until they are answered. */
+/** Between two signs that the learner is there, until they are answered: at first after something
+ * has changed, and then. A coach that has only just come may not have heard the very first. */
+const TICK = 300;
 const ASK = 1000;
+const AT_FIRST = 3000;
 /** Without the partner: until that is said, and until it is given up, the first time. */
 const LATE = 5000;
 const NEVER = 20_000;
@@ -71,6 +74,8 @@ export class Room {
     this.since = performance.now();
     /** @type {Missing | null} who the listener was told is missing */
     this.missing = null;
+    /** When something last changed between the two, and when the partner was last asked. */
+    this.changed = this.asked = performance.now();
     /** The newest coach that was seen. */
     this.epoch = 0;
     /** @type {ClientMessage[]} */
@@ -82,12 +87,12 @@ export class Room {
     /** Wakes an attempt that waits. */
     this.hurry = () => {};
     this.voice = new Voice(context);
-    this.asking = setInterval(() => this.ask(), ASK);
+    this.asking = setInterval(() => this.ask(), TICK);
     this.metering = setInterval(() => listener.level(this.voice.level(), false), METER);
     this.offline = () => this.miss("line");
     this.online = () => {
       this.hurry();
-      this.ask();
+      this.askAtOnce();
     };
     window.addEventListener("offline", this.offline);
     window.addEventListener("online", this.online);
@@ -146,7 +151,7 @@ export class Room {
       throw error;
     }
     for (const participant of room.remoteParticipants.values()) this.seen(participant.identity);
-    this.ask();
+    this.askAtOnce();
   }
 
   /** What the room says, while it is the one. @param {InstanceType<LiveKit["Room"]>} room @param {LiveKit} livekit */
@@ -164,14 +169,14 @@ export class Room {
       })
       .on(RoomEvent.TrackUnsubscribed, (track) => this.voice.stop(track.mediaStreamTrack))
       .on(RoomEvent.ParticipantConnected, ({ identity }) => {
-        if (this.seen(identity)) this.ask();
+        if (this.seen(identity)) this.askAtOnce();
       })
       .on(RoomEvent.ParticipantDisconnected, ({ identity }) => {
         if (epochOf(identity) === this.epoch && this.epoch > 0) this.miss("partner");
       })
       .on(RoomEvent.SignalReconnecting, () => this.miss("line"))
       .on(RoomEvent.Reconnecting, () => this.miss("line"))
-      .on(RoomEvent.Reconnected, () => this.ask())
+      .on(RoomEvent.Reconnected, () => this.askAtOnce())
       .on(RoomEvent.Disconnected, (reason) => {
         if (room !== this.room) return; // an attempt that failed tells so itself
         this.room = null;
@@ -237,7 +242,17 @@ export class Room {
       return;
     }
     if (!this.met && gone > LATE) this.miss("late");
-    if (this.room?.state === "connected" && navigator.onLine) this.publishMessage({ type: "joined" });
+    const now = performance.now();
+    if (now - this.changed > AT_FIRST && now - this.asked < ASK) return;
+    if (this.room?.state !== "connected" || !navigator.onLine) return;
+    this.asked = now;
+    this.publishMessage({ type: "joined" });
+  }
+
+  /** Something has changed: the partner may be there now. */
+  askAtOnce() {
+    this.changed = performance.now();
+    this.ask();
   }
 
   giveUp() {

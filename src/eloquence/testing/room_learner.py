@@ -37,7 +37,8 @@ Token = Callable[[], Awaitable[tuple[str, str]]]
 _FRAME = INPUT_RATE // 100
 """Samples: WebRTC takes 10 ms at a time when nothing is queued, and a queue only grows."""
 _SILENCE = bytes(_FRAME * 2)
-_JOINED_SECONDS = 1.0
+_JOINED_SECONDS = (*(0.3,) * 10, 1.0)
+"""Between two signs of being there, as the page gives them."""
 _AGAIN_SECONDS = (0.2, 0.5, 1.0, 2.0)
 AUDIBLE = 0.02
 """Root mean square, of 1, above which a frame is sound: the scripted voice is at 0.18."""
@@ -243,12 +244,16 @@ class RoomLearner:
         return None
 
     async def _knock(self) -> None:
-        """Says `joined` every second until the coach is ready."""
+        """Says `joined` until the coach is ready."""
+        said = 0
         while True:
-            if not self._ready:
+            if self._ready:
+                said = 0
+            else:
                 with suppress(PublishDataError):
                     await self.send(protocol.Joined())
-            await asyncio.sleep(_JOINED_SECONDS)
+                said += 1
+            await asyncio.sleep(_JOINED_SECONDS[min(said, len(_JOINED_SECONDS) - 1)])
 
     async def _speak(self, source: rtc.AudioSource) -> None:
         began, sent = time.perf_counter(), 0
