@@ -169,3 +169,24 @@ def test_a_speech_that_broke_off_in_a_pause_is_gone_on_with_after_it(talk: Talk)
     resumed = content.load().lines("fr").resumed
     said = [turn.text for turn in talk.stored.turns]
     assert any(said[-1].startswith(line) for line in resumed)
+
+
+def test_a_line_that_breaks_again_and_again_is_told_of_in_one_sentence_each_time(
+    talk: Talk, sentence: bytes
+) -> None:
+    talk.llm = ScriptedLLM(["Quel est votre métier ?"])
+
+    async def script(learner: Learner) -> None:
+        await learner.quiet()
+        await learner.say(sentence)
+        await learner.quiet()
+        for _ in range(3):
+            presence(talk.transport, False)
+            await asyncio.sleep(10)
+            presence(talk.transport, True)
+            await learner.quiet()
+
+    clock.run(talk.held(script))
+    resumed = content.load().lines("fr").resumed
+    for turn in talk.stored.turns[-3:]:
+        assert turn.text in {f"{line} Quel est votre métier ?" for line in resumed}

@@ -185,3 +185,27 @@ def test_the_first_holder_cannot_write_once_it_was_taken_over(talk: Talk, senten
     assert refused == ["lease_lost"]
     assert ended.reason == "superseded"
     assert [turn.index for turn in talk.stored.turns] == [0]
+
+
+def test_what_the_learner_asked_the_first_holder_is_done_by_the_second_one(
+    talk: Talk, sentence: bytes
+) -> None:
+    """Asked to stop, it closes the conversation: the model would have gone on with it."""
+    talk.epoch = 1
+    talk.stt = ScriptedSTT(["On arrête là."])
+
+    async def first(learner: Learner) -> None:
+        await learner.quiet()
+        await learner.say(sentence)
+        await learner.until(lambda: learner.count("turn_stored", speaker="learner") > 0)
+        await lost(talk)(learner)
+
+    clock.run(talk.held(first))
+    assert texts(talk)[1:] == [(1, "On arrête là.")]
+    talk.epoch, talk.last_turn = 2, LastTurn()
+
+    async def second(learner: Learner) -> None:
+        await learner.until(lambda: learner.count("ended") > 0)
+
+    ended = clock.run(talk.held(second))
+    assert (ended.status, ended.reason) == ("complete", "learner")

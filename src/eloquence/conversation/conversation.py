@@ -649,9 +649,12 @@ class Conversation:
         self._guidance.aside(line)
         last = self._recent[-1] if self._recent else None
         if last is None or last.speaker == "character" or last.interrupted:
-            self._engine.say(f"{line} {self._guidance.question}")
+            again = f"{line} {self._guidance.question}"
+            self._guidance.aside(again)
+            self._engine.say(again)
             return
         self._listening.recall(last.text, last.end - last.start)
+        self._cue = self._cue or self._guidance.owed(last.text, self._clock.elapsed())
         self._engine.say(line)
         self._engine.generate_reply()
 

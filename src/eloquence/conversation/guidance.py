@@ -169,6 +169,12 @@ class Guidance:
             return Cue(after.line, effect="begin" if after.over else None)
         return None
 
+    def owed(self, text: str, now: float) -> Cue | None:
+        """The same for a turn that was taken already, and has had no answer."""
+        if self.phase == "warm_up" and command(text, self._session.language) is None:
+            return Cue(self._warm_up.line, effect="begin" if self._warm_up.over else None)
+        return self.cue(text, 0.0, now)
+
     def asked(self, now: float) -> Hint | None:
         """The hint for somebody who asks for one; None in an exam."""
         return self.hints.asked(now, warm_up=self.phase == "warm_up")
