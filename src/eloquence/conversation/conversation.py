@@ -602,7 +602,9 @@ class Conversation:
             self._listening.recognised(text, [])
             self._taken.clear()
             self._engine.generate_reply(user_input=text)
-            await self._taken.wait()
+            with contextlib.suppress(TimeoutError):  # interrupted at once, it is never taken
+                async with asyncio.timeout(_STUCK):
+                    await self._taken.wait()
 
     # a learner, or a process, that was gone
 

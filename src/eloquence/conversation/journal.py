@@ -19,6 +19,8 @@ _MARGIN = 0.3
 
 _AGAIN = 1.0
 """Seconds after which turns that could not be stored are tried again."""
+_LAST_TRIES = 5
+"""How often they are tried once no turn follows: a store that is started anew takes seconds."""
 
 
 class Journal:
@@ -68,6 +70,7 @@ class Journal:
         again every second."""
         waiting: deque[tuple[Turn, Checkpoint]] = deque()
         told = closing = False
+        tries = 0
         while not closing or waiting:
             try:
                 async with asyncio.timeout(_AGAIN if waiting else None):
@@ -95,7 +98,8 @@ class Journal:
                 if not told:
                     self._failed(error)
                 told = True
-                if closing:
+                tries += closing
+                if tries > _LAST_TRIES:
                     return
 
     async def _measure(self, turn: Turn, measure: Measure) -> None:
