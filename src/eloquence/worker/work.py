@@ -11,7 +11,7 @@ from functools import partial
 from eloquence.bootstrap import exposure
 from eloquence.bootstrap.watching import Watch
 from eloquence.config import Settings
-from eloquence.errors import ConfigurationError, StorageError
+from eloquence.errors import ConfigurationError, RoomError, StorageError
 from eloquence.storage.sessions import SqlSessionStore, open_store
 from eloquence.transports.livekit_server import Assignment, LiveKitServer, coach
 from eloquence.worker.agent_server import CoachServer
@@ -182,7 +182,9 @@ class Nearest:
         token = self._livekit.coach_token(room, given.identity)
         if not await self._server.launch(given, room, token):
             await self._livekit.dispatch(room, given)
-        await self._livekit.remove(room, coach(epoch - 1))
+        # Learners' clients heed the newest coach alone, and whoever is asked for must be so once.
+        with suppress(RoomError):
+            await self._livekit.remove(room, coach(epoch - 1))
 
 
 @asynccontextmanager
