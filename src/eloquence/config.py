@@ -52,7 +52,7 @@ class _OlderNames(PydanticBaseSettingsSource):
         given = surroundings()
         named = {stage: given.get(f"{stage.upper()}_PROVIDER", "").lower() for stage in STAGES}
         chosen = {stage: _OLDER.get(name, name) for stage, name in named.items() if name}
-        shared = {name: given.get(name.upper(), "") for name in _SHARED}
+        shared = {name: given.get(name.upper(), "") for name in SHARED}
         return chosen | {name: value for name, value in shared.items() if value}
 
 
@@ -60,7 +60,7 @@ _OLDER = {"mistral": "openai"}
 """Vendors that an OpenAI-compatible provider serves now (X-07)."""
 
 
-_SHARED = (
+SHARED = (
     "livekit_url",
     "livekit_api_key",
     "livekit_api_secret",

@@ -190,3 +190,17 @@ def test_a_line_that_breaks_again_and_again_is_told_of_in_one_sentence_each_time
     resumed = content.load().lines("fr").resumed
     for turn in talk.stored.turns[-3:]:
         assert turn.text in {f"{line} Quel est votre métier ?" for line in resumed}
+
+
+def test_whoever_comes_back_unnoticed_to_a_silence_is_spoken_to(talk: Talk) -> None:
+    """The nudges were said to a line that was lost, and nobody knew."""
+
+    async def script(learner: Learner) -> None:
+        said = 3  # the question, and twice an offer to wait
+        await learner.until(lambda: learner.count("segment_start") == said, within=90)
+        await learner.say(SECOND * 60)
+        assert learner.count("segment_start") == said
+        await learner.client.send(protocol.Joined())
+        await learner.until(lambda: learner.count("segment_start") > said, within=5.0)
+
+    clock.run(talk.held(script))

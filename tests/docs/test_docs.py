@@ -23,7 +23,7 @@ from pydantic import BaseModel
 
 from eloquence import bootstrap, cli, registry
 from eloquence.coaching import character, exercise, rubric
-from eloquence.config import Settings, load
+from eloquence.config import SHARED, Settings, load
 from eloquence.conversation.stages import Resources
 from eloquence.delivery.tally import MEASURES
 from eloquence.registry import STAGES
@@ -78,6 +78,9 @@ def root() -> Any:
 def variables() -> set[str]:
     """Every variable that the product reads."""
     ours = {f"ELOQUENCE_{name.upper()}" for name in Settings.model_fields}
+    ours |= {name.upper() for name in SHARED}
+    for part in (ROOT / "src" / "eloquence" / "ops" / "stack").glob("*.py"):
+        ours |= set(re.findall(r"\bSTACK_[A-Z]+\b", part.read_text("utf-8")))
     theirs = {
         variable
         for stage in STAGES
@@ -275,7 +278,8 @@ def test_every_variable_of_a_guide_is_read(page: Path) -> None:
 def test_the_env_example_is_complete_and_every_variable_in_it_is_read() -> None:
     """CFG-02, CFG-03."""
     text = (ROOT / ".env.example").read_text("utf-8")
-    assert named_variables(text) == variables()
+    stack = {name for name in variables() if name.startswith("STACK_")}
+    assert named_variables(text) == variables() - stack
 
 
 def test_the_env_example_can_be_used_as_it_is(

@@ -394,6 +394,7 @@ class Conversation:
                     )  # the answer prepared meanwhile expects more to come
                 engine.commit_user_turn(transcript_timeout=2.0, stt_flush_duration=0.6)
             case protocol.Joined():
+                self._nudged = 0  # whatever was said to a line that was lost unnoticed
                 self._transport.send(self._ready(resumed=bool(self._recent)))
                 self._show_again()
                 if paused:
@@ -619,6 +620,7 @@ class Conversation:
         elif present and self._away_since is not None:
             gone = time.monotonic() - self._away_since
             self._away_since = None
+            self._nudged = 0
             self._transport.send(self._ready(resumed=True))
             self._show_again()
             if self._paused_before:
@@ -645,7 +647,6 @@ class Conversation:
         """Says that the line was lost, and answers the turn that is owed an answer, or puts the
         question again."""
         self._cut_short = False
-        self._nudged = 0
         self._engine.clear_user_turn()
         line = self._plan.lines.resumed[self._next_index % len(self._plan.lines.resumed)]
         self._guidance.aside(line)
