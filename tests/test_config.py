@@ -89,3 +89,12 @@ def test_the_older_variables_choose_a_stage_unless_ours_do(
     assert load().stage(stage).provider == "openai"
     monkeypatch.setenv(f"ELOQUENCE_{variable}", "other")
     assert load().stage(stage).provider == "other"
+
+
+@pytest.mark.parametrize(
+    ("host", "asked"),
+    [("127.0.0.1", False), ("::1", False), ("localhost", False), ("0.0.0.0", True)],
+)
+def test_people_sign_in_where_other_machines_can_reach_the_page(host: str, asked: bool) -> None:
+    assert load(host=host).accounts is asked
+    assert load(host=host, sign_in=False).accounts is False

@@ -5,6 +5,7 @@ under the stage and are checked by the provider itself, so that a new provider n
 file. Unknown keys are refused.
 """
 
+import ipaddress
 import json
 import os
 from collections.abc import Mapping
@@ -134,7 +135,8 @@ class Settings(BaseSettings):
 
     sign_in: bool | None = None
     """Whether people sign in. By default they do when conversations are held in rooms, except in
-    development; on one machine there is one learner."""
+    development, and when the page is opened to other machines; on one machine there is one
+    learner."""
     development: bool = False
     """Allows LiveKit's development keys and rooms without signing in, on this machine alone."""
     public_url: str = ""
@@ -227,7 +229,15 @@ class Settings(BaseSettings):
         """Whether people sign in."""
         if self.sign_in is not None:
             return self.sign_in
-        return self.in_rooms and not self.development
+        return (self.in_rooms or not _is_own(self.host)) and not self.development
+
+
+def _is_own(host: str) -> bool:
+    """Whether only this machine can reach what listens on that address."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def load(**flags: Any) -> Settings:
