@@ -646,8 +646,7 @@ async def test_no_conversation_is_held_by_a_server_of_rooms_itself(
 ) -> None:
     origin: Any = in_development.url
     async with connect(in_development.talk, origin=origin) as line:
-        await line.send(protocol.Hello(exercise="conversation_libre_marie").model_dump_json())
-        told = protocol.parse_server(await line.recv())
+        told = protocol.parse_server(await line.recv())  # it may be closed before a hello is sent
     assert isinstance(told, protocol.Failure)
     assert told.code == "permission_denied"
 

@@ -325,4 +325,6 @@ class RoomTransport:
         self._lose()
         await self._microphone.aclose()
         await utils.aio.cancel_and_wait(*self._tasks)
-        await self._loudspeaker.source.aclose()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_WORDS_SECONDS):
+                await self._loudspeaker.source.aclose()

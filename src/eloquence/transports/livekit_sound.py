@@ -23,6 +23,7 @@ from eloquence.protocol import (
 )
 
 _MICROPHONE_SECONDS = 2.0
+_CLOSING_SECONDS = 1.0
 _FRAME = OUTPUT_RATE // 20
 """Samples that are handed on at a time: 50 ms."""
 _AHEAD = 0.2
@@ -67,8 +68,8 @@ class Microphone(io.AudioInput):
 
     async def aclose(self) -> None:
         self.close()
-        if self._listening is not None:
-            await asyncio.wait({self._listening})
+        if self._listening is not None:  # the SDK has been seen never to end a stream
+            await asyncio.wait({self._listening}, timeout=_CLOSING_SECONDS)
 
     async def _listen(self, track: rtc.Track, earlier: asyncio.Task[None] | None) -> None:
         if earlier is not None:

@@ -161,6 +161,8 @@ async def _hold(context: JobContext, product: Eloquence) -> None:
                     _opened(joining, RoomTransport(context.room, learner), line), name="opening"
                 )
                 ended = await _converse(product, lease, opening)
+                # What does not end by itself now, as a stream of the SDK, ends with the process.
+                faulthandler.dump_traceback_later(LEAVING_SECONDS, exit=True)
             if gone.is_set():
                 await watching[1]  # which leaves
         finally:
