@@ -7,6 +7,7 @@ KIND is `bare` (the engine's default settings) or `fast` (voice activity alone e
 """
 
 import asyncio
+import logging
 import math
 import os
 import sys
@@ -65,6 +66,7 @@ async def hold(job: JobContext) -> None:
 
 async def main(kind: str) -> None:
     os.environ["BENCH_KIND"] = kind
+    logging.basicConfig(level=logging.INFO)
     server = AgentServer(
         host="127.0.0.1",
         port=0,
