@@ -41,7 +41,9 @@ async def test_a_report_is_kept_until_something_changes(eloquence: Eloquence) ->
     await eloquence.reports.annotate("s1", worked="Le début.")
     second = await eloquence.reports.report("s1")
     assert second.worked == "Le début."
-    await eloquence.store.annotate("s1", Annotations(dismissed=frozenset({costly(second)})))
+    await eloquence.store.annotate(
+        "s1", lambda _: Annotations(dismissed=frozenset({costly(second)}))
+    )
     third = await eloquence.reports.report("s1")
     assert any(mark.dismissed for mark in third.marks)
     assert await eloquence.reports.report("s1") is third
@@ -162,7 +164,7 @@ async def test_a_mark_that_is_gone_can_still_be_taken_back(eloquence: Eloquence)
     await keep(eloquence.store, session("s1"))
     with pytest.raises(MarkNotFoundError):
         await eloquence.reports.dismiss("s1", "tic@0.00", dismissed=True)
-    await eloquence.store.annotate("s1", Annotations(dismissed=frozenset({"tic@0.00"})))
+    await eloquence.store.annotate("s1", lambda _: Annotations(dismissed=frozenset({"tic@0.00"})))
     await eloquence.reports.dismiss("s1", "tic@0.00", dismissed=False)
     assert (await eloquence.store.get("s1")).annotations == Annotations()
 

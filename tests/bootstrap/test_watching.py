@@ -44,7 +44,7 @@ class House:
             language="fr",
             started_at=time.time(),
         )
-        await self.store.create(session, learner="", room="room", request="")
+        await self.store.requests.add(session, learner="", room="room", request="")
 
     async def dispatch_again(self, room: str, session_id: str, epoch: int) -> None:
         assert room == "room"

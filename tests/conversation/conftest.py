@@ -123,7 +123,7 @@ class Talk:
         async with open_store(database, self.folder / "recordings") as store:
             self.store = store
             if self.epoch == 1:
-                await store.create(session, learner="", room="room", request="")
+                await store.requests.add(session, learner="", room="room", request="")
 
             async def serve() -> None:
                 async with WebSocketTransport(server) as transport, AsyncExitStack() as stack:

@@ -166,7 +166,8 @@ async def _peopled(settings: Settings) -> tuple[dict[str, str], dict[str, str]]:
             for kind in ("live", "ending"):
                 one = session(f"{name}-{kind}")
                 room = f"s_{one.id}"
-                await store.create(one, learner=account.id, room=room, request=json.dumps(HELLO))
+                request = json.dumps(HELLO)
+                await store.requests.add(one, learner=account.id, room=room, request=request)
     return keys, browsers
 
 

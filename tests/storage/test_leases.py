@@ -56,7 +56,8 @@ async def store(address: str, tmp_path: Path) -> AsyncIterator[SqlSessionStore]:
 
 
 async def asked(store: SqlSessionStore, session_id: str = "s1") -> None:
-    await store.create(session(session_id), learner="ada", room="room", request='{"a": 1}')
+    one = session(session_id)
+    await store.requests.add(one, learner="ada", room="room", request='{"a": 1}')
 
 
 async def test_a_session_is_claimed_once_and_only_in_its_epoch(store: SqlSessionStore) -> None:

@@ -154,7 +154,7 @@ async def test_an_unknown_session_is_told_for_every_call(tmp_path: Path) -> None
             store.delete("absent"),
             store.append("absent", turn(0)),
             store.end("absent", END),
-            store.annotate("absent", ADDED),
+            store.annotate("absent", lambda _: ADDED),
             store.judge("absent", JUDGED),
             store.remember("absent", past("absent", 0.0)),
             store.version("absent"),
@@ -212,8 +212,8 @@ async def test_what_was_added_to_a_session_comes_back_with_it(tmp_path: Path) ->
         assert (await store.get("s1")).annotations == Annotations()
         assert (await store.get("s1")).judgement is None
         await store.end("s1", END)
-        await store.annotate("s1", Annotations(worked="autre chose"))
-        await store.annotate("s1", ADDED)
+        await store.annotate("s1", lambda _: Annotations(worked="autre chose"))
+        await store.annotate("s1", lambda _: ADDED)
         await store.judge("s1", JUDGED)
     async with open_store(url(tmp_path), tmp_path) as store:
         stored = await store.get("s1")
@@ -239,7 +239,7 @@ async def test_the_version_changes_with_all_that_a_session_gives_and_with_nothin
             lambda: store.append("s1", bare),
             lambda: store.attach("s1", 1, measured),
             lambda: store.end("s1", END),
-            lambda: store.annotate("s1", ADDED),
+            lambda: store.annotate("s1", lambda _: ADDED),
             lambda: store.judge("s1", JUDGED),
             lambda: asyncio.to_thread(soundfile.write, sound, [0.1, 0.2], 16_000),
         ):
@@ -247,7 +247,7 @@ async def test_the_version_changes_with_all_that_a_session_gives_and_with_nothin
             seen.append(await store.version("s1"))
         assert len(set(seen)) == len(seen)
         await store.remember("s1", past("s1", session().started_at))
-        await store.annotate("s1", ADDED)
+        await store.annotate("s1", lambda _: ADDED)
         assert await store.version("s1") == seen[-1]
 
 
@@ -293,7 +293,7 @@ async def test_deleting_a_session_deletes_what_was_added_and_spares_its_drills(
     async with open_store(url(tmp_path), tmp_path / "recordings") as store:
         await store.open(session())
         await store.end("s1", END)
-        await store.annotate("s1", Annotations(worked=CANARY, plan=CANARY))
+        await store.annotate("s1", lambda _: Annotations(worked=CANARY, plan=CANARY))
         await store.judge("s1", JUDGED)
         await store.remember("s1", past("s1", session().started_at))
         await store.open(drill)
@@ -493,7 +493,7 @@ async def test_sessions_of_the_first_version_are_there_after_the_upgrade(tmp_pat
         assert stored.annotations == Annotations()
         assert await store.unremembered("fr") == ["s1"]
         assert await store.unremembered("en") == ["s2"]
-        await store.annotate("s1", ADDED)
+        await store.annotate("s1", lambda _: ADDED)
         assert (await store.get("s1")).annotations == ADDED
 
 
@@ -503,7 +503,7 @@ async def test_the_second_step_can_be_taken_back_without_losing_a_turn(tmp_path:
 
     of_version_1(tmp_path)
     async with open_store(url(tmp_path), tmp_path) as store:
-        await store.annotate("s1", ADDED)
+        await store.annotate("s1", lambda _: ADDED)
     engine = database.connect(database.location(url(tmp_path)))
     config = Config()
     config.set_main_option("script_location", str(database.MIGRATIONS))

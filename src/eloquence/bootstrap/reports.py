@@ -23,7 +23,7 @@ from eloquence.coaching.phrases import Phrases
 from eloquence.coaching.profiles import norms_for
 from eloquence.coaching.progress import Progress, compared, placed, progress, restricted
 from eloquence.coaching.report import Comparison, Goal, Report
-from eloquence.coaching.session import Session, StoredSession
+from eloquence.coaching.session import Annotations, Session, StoredSession
 from eloquence.config import Settings
 from eloquence.errors import (
     EloquenceError,
@@ -99,7 +99,6 @@ class Reports:
         self._judging = Judging(settings, library, store, analyst)
         self._following: dict[str, asyncio.Task[None]] = {}
         self._making = asyncio.Lock()
-        self._annotating = asyncio.Lock()
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._unreadable: set[str] = set()
 
@@ -123,16 +122,19 @@ class Reports:
     async def dismiss(self, session_id: str, mark: str, *, dismissed: bool) -> Report:
         """The report without a mark that the learner does not accept, or with it again. Raises
         MarkNotFoundError, SessionNotFoundError."""
-        async with self._annotating:
-            report = await self.report(session_id)
-            added = (await self._store.get(session_id)).annotations
-            if mark not in added.dismissed and all(one.id != mark for one in report.marks):
-                raise MarkNotFoundError(
-                    "The report has no such mark.",
-                    mend="Load the report again: its marks may have changed.",
-                )
+        report = await self.report(session_id)
+        added = (await self._store.get(session_id)).annotations
+        if mark not in added.dismissed and all(one.id != mark for one in report.marks):
+            raise MarkNotFoundError(
+                "The report has no such mark.",
+                mend="Load the report again: its marks may have changed.",
+            )
+
+        def changed(added: Annotations) -> Annotations:
             marks = added.dismissed | {mark} if dismissed else added.dismissed - {mark}
-            await self._store.annotate(session_id, added.model_copy(update={"dismissed": marks}))
+            return added.model_copy(update={"dismissed": marks})
+
+        await self._store.annotate(session_id, changed)
         return await self.report(session_id)
 
     async def annotate(
@@ -141,10 +143,8 @@ class Reports:
         """Keeps what the learner says went well and what they will try; None leaves as it is.
         Raises SessionNotFoundError."""
         given = {"worked": worked, "plan": plan}
-        async with self._annotating:
-            added = (await self._store.get(session_id)).annotations
-            changed = {name: text for name, text in given.items() if text is not None}
-            await self._store.annotate(session_id, added.model_copy(update=changed))
+        changed = {name: text for name, text in given.items() if text is not None}
+        await self._store.annotate(session_id, lambda added: added.model_copy(update=changed))
 
     async def compare(self, session_id: str, other_id: str) -> Comparison:
         """A session beside an earlier one; nothing of two languages can be compared. Raises

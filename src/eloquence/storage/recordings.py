@@ -65,12 +65,19 @@ def kept(recordings: Path, session_id: str) -> tuple[str, ...]:
 
 
 def path(recordings: Path, session_id: str, name: str) -> Path:
-    """The file of one recording. Raises SessionNotFoundError when it was not kept."""
+    """The file of one recording. Raises SessionNotFoundError when it was not kept, StorageError
+    when its parts cannot be joined."""
     if name not in kept(recordings, session_id):
         raise SessionNotFoundError(f"Session {session_id} has no recording {name!r}.")
     parts = _parts(folder(recordings, session_id), name)
-    if len(parts) > 1 and time.time() - parts[-1].stat().st_mtime > SETTLED:
-        _join(parts)
+    try:
+        if len(parts) > 1 and time.time() - parts[-1].stat().st_mtime > SETTLED:
+            _join(parts)
+    except (OSError, soundfile.SoundFileError) as error:
+        raise StorageError(
+            f"The recording of session {session_id} cannot be put together.",
+            mend="Free some space on the disk that holds the recordings.",
+        ) from error
     return folder(recordings, session_id) / FILES[name]
 
 

@@ -140,11 +140,6 @@ class SqlSessionStore:
 
     # sessions that are held in rooms
 
-    async def create(self, session: Session, *, learner: str, room: str, request: str) -> int:
-        """Keeps a session that a process is to hold in a room; returns its first epoch."""
-        await self._off_loop(lambda: self._insert_session(session, learner, room, request))
-        return 1
-
     async def claim(self, session_id: str, epoch: int) -> Lease:
         """The session, for the one process that is to hold it in that epoch. Raises LeaseLostError
         when that process is another one, or the session is over."""
@@ -172,9 +167,9 @@ class SqlSessionStore:
         """The account that a session is of. Raises SessionNotFoundError."""
         return await self._off_loop(lambda: self._select_learner(session_id))
 
-    async def annotate(self, session_id: str, annotations: Annotations) -> None:
-        """Keeps what the learner added, in place of what they had added before."""
-        await self._off_loop(lambda: self._update(session_id, annotations=annotations))
+    async def annotate(self, session_id: str, change: Callable[[Annotations], Annotations]) -> None:
+        """Changes what the learner added. Two changes at once, also on two servers, both count."""
+        await self._off_loop(lambda: self._change_annotations(session_id, change))
 
     async def judge(self, session_id: str, judgement: Judgement) -> None:
         """Keeps how the content was judged, in place of an earlier judgement."""
@@ -292,9 +287,7 @@ class SqlSessionStore:
         assert self._owners is not None
         return owner is None or not self._owners.alive(owner)
 
-    def _insert_session(
-        self, session: Session, learner: str = "", room: str | None = None, request: str = ""
-    ) -> None:
+    def _insert_session(self, session: Session, learner: str) -> None:
         kept_audio.folder(self._recordings, session.id)  # the id must be able to name a folder
         owner = self._owners.name if self._owners is not None else None
         with failures(), self._writer.begin() as connection:
@@ -302,9 +295,7 @@ class SqlSessionStore:
             if connection.execute(taken).first() is not None:
                 raise StorageError(f"There already is a session {session.id}.")
             connection.execute(
-                insert(sessions).values(
-                    **as_row(session, learner=learner, room=room, request=request, owner=owner)
-                )
+                insert(sessions).values(**as_row(session, learner=learner, owner=owner))
             )
 
     def _insert_turn(
@@ -423,6 +414,17 @@ class SqlSessionStore:
             raise _not_found(session_id)
         return str(found.learner)
 
+    def _change_annotations(
+        self, session_id: str, change: Callable[[Annotations], Annotations]
+    ) -> None:
+        with failures(), self._writer.begin() as connection:
+            found = connection.execute(_session(session_id).with_for_update()).first()
+            if found is None:
+                raise _not_found(session_id)
+            changed = change(_stored(found).annotations).model_dump_json()
+            of_it = update(sessions).where(sessions.c.id == session_id)
+            connection.execute(of_it.values(annotations=changed))
+
     def _begin_judging(self, session_id: str, now: float, seconds: float) -> bool:
         free = sessions.c.judging.is_(None) | (sessions.c.judging < now)
         change = update(sessions).where(sessions.c.id == session_id, free)
@@ -439,7 +441,7 @@ class SqlSessionStore:
         with failures(), self._engine.connect() as connection:
             return connection.execute(busy).first() is not None
 
-    def _update(self, session_id: str, **added: Annotations | Judgement | Past) -> None:
+    def _update(self, session_id: str, **added: Judgement | Past) -> None:
         values = {name: value.model_dump_json() for name, value in added.items()}
         change = update(sessions).where(sessions.c.id == session_id).values(**values)
         with failures(), self._writer.begin() as connection:
