@@ -1,12 +1,15 @@
 """Conversations in virtual time: turns, interruptions, patience, endings (RT, SES, CLI-02)."""
 
+import time
+
 import numpy as np
 import pytest
 from livekit.agents import APIStatusError
 from tests.conversation.conftest import Talk, pcm, quietest
 
 from eloquence import protocol
-from eloquence.errors import ConnectionLostError
+from eloquence.coaching.session import SessionEnd
+from eloquence.errors import ConnectionLostError, StorageError
 from eloquence.testing import clock
 from eloquence.testing.learner import Learner
 
@@ -179,6 +182,25 @@ def test_a_page_closed_in_mid_sentence_leaves_a_stored_session_with_a_reason(
     assert last.speaker == "learner"
     assert last.interrupted
     assert last.end - last.start > 0.5
+
+
+def test_an_end_that_the_store_does_not_take_is_tried_again(talk: Talk) -> None:
+    async def script(learner: Learner) -> None:
+        await learner.quiet()
+        back = time.monotonic() + 60.0
+        stored = talk.store.end
+
+        async def end(session_id: str, told: SessionEnd) -> None:
+            if time.monotonic() < back:
+                raise StorageError("The store is away.")
+            await stored(session_id, told)
+
+        talk.store.end = end  # type: ignore[method-assign, assignment]
+        await learner.until(lambda: learner.count("ended") > 0, within=900)
+
+    talk.idle = 45.0
+    assert clock.run(talk.held(script)).reason == "idle"
+    assert talk.stored.end is not None
 
 
 def test_ten_minutes_of_silence_end_the_conversation_with_a_reason(talk: Talk) -> None:

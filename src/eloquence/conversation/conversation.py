@@ -92,6 +92,8 @@ _SHOWN_AGAIN = 6
 """Turns that are shown again to a learner who comes back."""
 _NOTICED = 3.0
 """Seconds of absence from which the character says that the line was lost."""
+_END_SECONDS = 30.0
+"""Seconds for which the end of a session is tried to be stored."""
 SUPERSEDED = "superseded"
 """Reason of a conversation that left because another process holds its session."""
 _LLM = APIConnectOptions(max_retry=1, retry_interval=0.3, timeout=10.0)
@@ -237,8 +239,22 @@ class Conversation:
             end = SessionEnd(status=status, reason=reason, duration=self._clock.elapsed())
             with contextlib.suppress(LeaseLostError):  # whoever holds it now ends it
                 if reason != SUPERSEDED:
-                    await self._store.end(self._plan.session.id, end)
+                    await self._store_end(end)
         return end
+
+    async def _store_end(self, end: SessionEnd) -> None:
+        """Ends the session in the store, which may be away for a moment. Raises StorageError."""
+        last_try = time.monotonic() + _END_SECONDS
+        while True:
+            try:
+                return await self._store.end(self._plan.session.id, end)
+            except LeaseLostError:
+                raise
+            except StorageError as error:
+                if time.monotonic() >= last_try:
+                    raise
+                log.error("the end of a session waits to be stored: %s", error.message)
+            await asyncio.sleep(1.0)
 
     async def _hold(self) -> tuple[Status, str]:
         async with utils.http_context.open(), asyncio.TaskGroup() as tasks:
