@@ -1,6 +1,11 @@
 """What all tests share: where the speech data is, and a home of their own."""
 
+import asyncio
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from typing import TypeVar
 
 # Imported before any test: its pytest plugin would otherwise do so after the last one, and CPython
 # 3.11 may fail to compile a module while it collects what the engine left ("AST constructor
@@ -8,8 +13,28 @@ from pathlib import Path
 import hypothesis  # noqa: F401
 import pytest
 
+from eloquence.testing.parts import MissingPartError
+
+_P = TypeVar("_P")
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT.parent / "shared" / "data"
+
+
+def running(part: Callable[[], AbstractAsyncContextManager[_P]]) -> Iterator[_P]:
+    """A part for as long as the fixture lives; where it is not installed the test is skipped, and
+    fails in the project's own checks, which install it."""
+    with asyncio.Runner() as runner:
+        held = part()
+        try:
+            server = runner.run(held.__aenter__())
+        except MissingPartError as missing:
+            if os.environ.get("CI"):
+                raise
+            pytest.skip(str(missing))
+        try:
+            yield server
+        finally:
+            runner.run(held.__aexit__(None, None, None))
 
 
 @pytest.fixture(scope="session")
@@ -23,8 +48,6 @@ def shared_data() -> Path:
 @pytest.fixture(autouse=True)
 def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Every test has its own data folder and none of this machine's settings."""
-    import os
-
     for name in list(os.environ):
         if name.startswith("ELOQUENCE_") or name in SEED_VARIABLES:
             monkeypatch.delenv(name)

@@ -2,11 +2,10 @@
 
 import asyncio
 import logging
-import os
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -18,6 +17,7 @@ import soundfile
 import soxr
 from livekit import api, rtc
 from numpy.typing import NDArray
+from tests.conftest import running
 
 from eloquence import protocol
 from eloquence.coaching.session import Session, SessionEnd, StoredSession
@@ -29,7 +29,7 @@ from eloquence.protocol import Ended
 from eloquence.storage import content
 from eloquence.storage.sessions import open_store
 from eloquence.testing import parts
-from eloquence.testing.parts import LiveKit, MissingPartError, Postgres, Redis, Toxiproxy
+from eloquence.testing.parts import LiveKit, Postgres, Redis, Toxiproxy
 from eloquence.testing.room_learner import RoomLearner
 from eloquence.testing.stages import ScriptedLLM, ScriptedSTT, ScriptedTTS
 from eloquence.transports.livekit_room import RoomTransport
@@ -40,23 +40,6 @@ BUSY = "slower than realtime"
 """What the engine writes on a machine that has too much to do."""
 TEARDOWN = ("publisher data channel closed unexpectedly", "drop unknown FFI handle")
 """What the WebRTC client writes, as an error, each time a room is left."""
-
-
-def running(part: Callable[[], AbstractAsyncContextManager[_P]]) -> Iterator[_P]:
-    """A part for as long as the fixture lives; where it is not installed the test is skipped, and
-    fails in the project's own checks, which install it."""
-    with asyncio.Runner() as runner:
-        held = part()
-        try:
-            server = runner.run(held.__aenter__())
-        except MissingPartError as missing:
-            if os.environ.get("CI"):
-                raise
-            pytest.skip(str(missing))
-        try:
-            yield server
-        finally:
-            runner.run(held.__aexit__(None, None, None))
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.integration.conftest import running
+from tests.conftest import running
 
 from eloquence import protocol
 from eloquence.bootstrap import Eloquence, opened

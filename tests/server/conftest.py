@@ -12,7 +12,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 from livekit import api
-from tests.integration.conftest import running
+from tests.conftest import running
 
 from eloquence.bootstrap import Eloquence
 from eloquence.config import Settings, load

@@ -15,7 +15,7 @@ import httpx
 import pytest
 from livekit import api
 from tests.bootstrap.takes import session
-from tests.integration.conftest import running
+from tests.conftest import running
 from tests.server.conftest import Rooms, Served, serving, serving_rooms
 from websockets.asyncio.client import connect
 
