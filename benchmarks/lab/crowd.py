@@ -235,10 +235,12 @@ class Learner:
             await witness.leave()
 
     async def _end(self, witness: Witness) -> None:
-        """Ends the session as the page does, and waits until that is told."""
-        with suppress(Exception):
-            await witness.send(protocol.End())
-            await witness.until(lambda: witness.count("ended") > 0, 5.0)
+        """Ends the session as the page does: again until it is told, since a coach may be lost with
+        what it was asked."""
+        for _ in range(4):
+            with suppress(Exception):
+                await witness.send(protocol.End())
+                return await witness.until(lambda: witness.count("ended") > 0, 5.0)
 
     async def _talk(self, witness: Witness) -> None:
         """Speaks whenever the coach has finished, until the session ends."""
