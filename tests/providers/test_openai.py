@@ -11,10 +11,10 @@ from livekit.agents.types import USERDATA_TIMED_TRANSCRIPT, APIConnectOptions
 
 from eloquence import registry
 from eloquence.coaching.character import Voice
+from eloquence.conversation.faults import cause_of
 from eloquence.conversation.stages import Resources
 from eloquence.errors import ConfigurationError, LanguageModelError
 from eloquence.providers import openai
-from eloquence.providers._failures import cause
 from eloquence.providers._hosts import OPENAI, SCALEWAY, normalised
 from eloquence.providers._utterances import NOTHING, Heard, HeardWord
 from eloquence.testing.context import stage_context
@@ -95,7 +95,7 @@ async def test_a_language_model_that_fails_is_an_error_within_its_deadline(
     async with asyncio.timeout(2):
         with pytest.raises(kind) as caught:
             await answer(model)
-    assert why is None or cause(caught.value) == why
+    assert why is None or cause_of(caught.value) == why
     assert len(errors) == 1
     assert len(services.asked) == 1, "no hammering"
 

@@ -12,7 +12,8 @@ import openai
 import pytest
 
 from eloquence.config import load
-from eloquence.providers.passing import Patience, seconds_until
+from eloquence.conversation.faults import seconds_until
+from eloquence.providers.passing import Patience
 from eloquence.server.services import llm
 from eloquence.testing.services import Mode, Services
 from eloquence.testing.serving import served

@@ -1,10 +1,12 @@
 """Which stage failed, why, and what the learner is told of it."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
-from livekit.agents import APIConnectionError, APITimeoutError
+from livekit.agents import APIConnectionError, APIError, APIStatusError, APITimeoutError
 
-from eloquence.errors import Cause
+from eloquence.errors import Cause, ProviderError
 from eloquence.registry import STAGES, Stage
 
 TOLD: Mapping[Cause, str] = {
@@ -23,15 +25,60 @@ def stage_of(error: object) -> Stage | None:
     return next((stage for stage in STAGES if kind == f"{stage}_error"), None)
 
 
-def cause_of(error: object) -> Cause:
-    """Why a service failed, from the exception that its client raised."""
-    status = getattr(error, "status_code", None)
+def cause_of(error: BaseException | None) -> Cause:
+    """Why a service failed, from the exception that its client raised, at last and before that."""
+    if isinstance(error, ProviderError):
+        return error.cause
+    if isinstance(error, APIStatusError):
+        return status_cause(error.status_code)
+    if isinstance(error, APITimeoutError | TimeoutError):
+        return "timeout"
+    earlier = None if error is None else error.__cause__
+    if isinstance(earlier, APIStatusError | APIConnectionError | ProviderError):
+        return cause_of(earlier)
+    if isinstance(error, APIConnectionError):
+        return "unreachable"
+    return "bad_answer" if isinstance(error, APIError) else "internal"
+
+
+def status_cause(status: int) -> Cause:
+    """Why a host that answered with this HTTP status did not do what it was asked; a status under
+    400 that is an error nevertheless, or none (-1), is a connection that came to nothing."""
     if status in (401, 403):
         return "authentication"
     if status == 429:
         return "rate_limit"
-    if isinstance(error, APITimeoutError):
+    if status == 408:
         return "timeout"
-    if isinstance(error, APIConnectionError):
+    if status < 400:
         return "unreachable"
-    return "internal"
+    return "bad_request" if status < 500 else "internal"
+
+
+def retry_after(error: BaseException | None) -> float | None:
+    """Seconds for which the vendor asks to be left alone, from the error or from the answer that it
+    was made of; None when it says nothing."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if isinstance(error, ProviderError) and error.after is not None:
+            return error.after
+        headers = getattr(getattr(error, "response", None), "headers", None)
+        written = headers.get("retry-after") if headers is not None else None
+        if written:
+            return seconds_until(str(written), datetime.now(UTC))
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def seconds_until(retry_after: str, now: datetime) -> float | None:
+    """A `Retry-After` header, seconds or a date, as seconds from now; None when it is neither."""
+    written = retry_after.strip()
+    try:
+        return max(0.0, float(written))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, (parsedate_to_datetime(written) - now).total_seconds())
+    except (ValueError, TypeError):
+        return None

@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 from livekit import rtc
-from livekit.agents import APIError, APIStatusError, APITimeoutError, stt
+from livekit.agents import APIError, stt
 from livekit.agents.types import APIConnectOptions
 from livekit.agents.utils import http_context, is_given
 from numpy.typing import NDArray
 
+from eloquence.conversation.faults import cause_of
 from eloquence.conversation.stages import HEARD
 from eloquence.delivery.words import Word
-from eloquence.errors import Cause, SpeechToTextError
+from eloquence.errors import SpeechToTextError
 
 Recognise = Callable[[NDArray[np.float32], int], Awaitable[tuple[str, Sequence[Word] | None]]]
 """From mono samples (-1..1) and their rate to what was said and its words, whose times are seconds
@@ -51,8 +52,8 @@ async def recogniser(create: Callable[[], stt.STT[Any]]) -> AsyncIterator[Recogn
                 ) from error
             except APIError as error:
                 raise SpeechToTextError(
-                    f"The recogniser {stage.provider} failed ({cause(error)}).",
-                    cause=cause(error),
+                    f"The recogniser {stage.provider} failed ({cause_of(error)}).",
+                    cause=cause_of(error),
                     mend="See: eloquence doctor.",
                 ) from error
             return _transcript(found)
@@ -110,18 +111,3 @@ def _words(data: stt.SpeechData) -> list[Word]:
         for word in data.words or ()
         if is_given(word.start_time) and is_given(word.end_time)
     ]
-
-
-def cause(error: APIError) -> Cause:
-    """Why a stage failed, from what its client raised, at last and before that."""
-    if isinstance(error.__cause__, APIError):
-        return cause(error.__cause__)
-    if isinstance(error, APITimeoutError):
-        return "timeout"
-    if isinstance(error, APIStatusError):
-        if error.status_code in (401, 403):
-            return "authentication"
-        if error.status_code == 429:
-            return "rate_limit"
-        return "bad_request" if 400 <= error.status_code < 500 else "internal"
-    return "unreachable"

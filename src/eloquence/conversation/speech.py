@@ -11,7 +11,7 @@ from livekit.agents import APIError, tts
 from livekit.agents.types import APIConnectOptions
 from livekit.agents.utils import http_context
 
-from eloquence.conversation.recognition import cause
+from eloquence.conversation.faults import cause_of
 from eloquence.errors import TextToSpeechError
 
 RATE = 24_000
@@ -74,7 +74,7 @@ async def _pieces(
         ) from error
     except APIError as error:
         raise TextToSpeechError(
-            f"The voice {stage.provider} failed ({cause(error)}).",
-            cause=cause(error),
+            f"The voice {stage.provider} failed ({cause_of(error)}).",
+            cause=cause_of(error),
             mend="See: eloquence doctor.",
         ) from error

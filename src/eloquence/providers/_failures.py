@@ -1,7 +1,5 @@
 """What a failed call to a vendor means, in our own errors."""
 
-from livekit.agents import APIConnectionError, APIError, APIStatusError, APITimeoutError
-
 from eloquence.errors import (
     Cause,
     LanguageModelError,
@@ -25,26 +23,6 @@ _SAID: dict[Cause, str] = {
     "bad_answer": "gave an answer that cannot be used",
     "internal": "failed",
 }
-
-
-def cause(error: APIError) -> Cause:
-    """Why the call failed."""
-    if isinstance(error, APITimeoutError):
-        return "timeout"
-    if isinstance(error, APIStatusError):
-        return status_cause(error.status_code)
-    return "unreachable" if isinstance(error, APIConnectionError) else "bad_answer"
-
-
-def status_cause(status: int) -> Cause:
-    """Why a host that answered with this HTTP status did not do what it was asked."""
-    if status in (401, 403):
-        return "authentication"
-    if status == 429:
-        return "rate_limit"
-    if status == 408:
-        return "timeout"
-    return "bad_request" if 400 <= status < 500 else "internal"
 
 
 def failure(

@@ -32,9 +32,10 @@ from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, NotGive
 from livekit.agents.utils import is_given
 from pydantic import BaseModel, ConfigDict, Field
 
+from eloquence.conversation.faults import cause_of
 from eloquence.conversation.stages import StageContext
 from eloquence.errors import ConfigurationError
-from eloquence.providers._failures import cause, failure
+from eloquence.providers._failures import failure
 from eloquence.providers._hosts import (
     ENVIRONMENT,
     MISTRAL_ENVIRONMENT,
@@ -464,7 +465,7 @@ async def probe(stage: Stage, options: Options, language: str) -> Readiness:
     try:
         await _in_time(client.get("/models", cast_to=object), _PROBE_SECONDS)
     except APIError as error:
-        problem = failure(stage, chosen.name, cause(error), mend=_mend(error, chosen))
+        problem = failure(stage, chosen.name, cause_of(error), mend=_mend(error, chosen))
         return Readiness(
             ready=False,
             detail=problem.message,
@@ -477,9 +478,9 @@ async def probe(stage: Stage, options: Options, language: str) -> Readiness:
 
 
 def _mend(error: APIError, chosen: Host) -> str:
-    if cause(error) == "authentication":
+    if cause_of(error) == "authentication":
         return f"Check {chosen.variable}."
-    if cause(error) == "rate_limit":
+    if cause_of(error) == "rate_limit":
         return "Wait, or look at the quota of the account."
     return f"Check the address {chosen.url} and the network."
 

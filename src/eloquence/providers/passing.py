@@ -10,12 +10,12 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 import httpx2 as httpx
 
+from eloquence.conversation.faults import seconds_until, status_cause
 from eloquence.errors import ProviderError
-from eloquence.providers._failures import failure, status_cause
+from eloquence.providers._failures import failure
 from eloquence.providers._hosts import Host
 
 EVENTS = "text/event-stream"
@@ -126,19 +126,6 @@ def refusal(host: Host, status: int, retry_after: str = "") -> ProviderError:
         mend = f"HTTP {status}. Try again in a moment."
     after = seconds_until(retry_after, datetime.now(UTC)) if cause == "rate_limit" else None
     return failure("llm", host.name, cause, mend=mend, after=after)
-
-
-def seconds_until(retry_after: str, now: datetime) -> float | None:
-    """A `Retry-After` header, seconds or a date, as seconds from now; None when it is neither."""
-    written = retry_after.strip()
-    try:
-        return max(0.0, float(written))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, (parsedate_to_datetime(written) - now).total_seconds())
-    except (ValueError, TypeError):
-        return None
 
 
 def _unanswered(host: Host, error: Exception) -> ProviderError:

@@ -1,0 +1,1 @@
+"""Never silence: providers of one stage in order, each taking over where the one before fails."""
