@@ -240,7 +240,8 @@ class Learner:
         for _ in range(4):
             with suppress(Exception):
                 await witness.send(protocol.End())
-                return await witness.until(lambda: witness.count("ended") > 0, 5.0)
+                await witness.until(lambda: witness.count("ended") > 0, 5.0)
+                return
 
     async def _talk(self, witness: Witness) -> None:
         """Speaks whenever the coach has finished, until the session ends."""

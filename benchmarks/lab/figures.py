@@ -86,6 +86,8 @@ def outcome(events: Sequence[Event], session: str, fault: float, since: float) -
     sounds = [e for e in after if e["event"] == "sound"]
     segments = [e for e in after if e["event"] == "message" and e["type"] == "segment_start"]
     new = [e for e in sounds if e["identity"] not in known]
+    if tracks and new and since == fault:
+        since = _courteous(after, tracks[0]["t"], new[0]["t"], since)
     back = (new or (sounds if not tracks else []))[:1]
     if since > fault and not new:
         sounds = [e for e in sounds if e["t"] > since]
@@ -116,6 +118,14 @@ def outcome(events: Sequence[Event], session: str, fault: float, since: float) -
         and not any(e["event"] == "left" and e["why"] != "ended" for e in after)
         and all(e.get("names", session) == session for e in after),
     )
+
+
+def _courteous(after: Sequence[Event], track: float, sound: float, since: float) -> float:
+    """When the coach may speak: a learner who began to while the coach was away, and whom the new
+    one found speaking, is heard out first."""
+    begun = [e["t"] for e in after if e["event"] == "speak" and e["t"] < track]
+    ended = [e["t"] for e in after if e["event"] == "spoken" and e["t"] > track]
+    return ended[0] if begun and ended and ended[0] <= sound else since
 
 
 def _completed(after: Sequence[Event], since: float) -> bool:
