@@ -22,6 +22,8 @@ from typing import Any, Literal
 Event = dict[str, Any]
 Doing = Literal["speaking", "listening", "thinking", "waiting"]
 
+_TOLD = 0.3
+"""Seconds by which the lab may learn late that a learner has stopped speaking."""
 SAME = 0.5
 """Share of the shorter of two turns of a speaker that may overlap before they are one turn that
 was stored twice."""
@@ -125,7 +127,8 @@ def _courteous(after: Sequence[Event], track: float, sound: float, since: float)
     one found speaking, is heard out first."""
     begun = [e["t"] for e in after if e["event"] == "speak" and e["t"] < track]
     ended = [e["t"] for e in after if e["event"] == "spoken" and e["t"] > track]
-    return ended[0] if begun and ended and ended[0] <= sound else since
+    heard_out = begun and ended and ended[0] <= sound + _TOLD
+    return min(ended[0], sound) if heard_out else since
 
 
 def _completed(after: Sequence[Event], since: float) -> bool:
