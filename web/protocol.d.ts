@@ -254,11 +254,32 @@ export interface SegmentStart {
   segment: number;
 }
 
+/**
+ * A stage is served by another provider from now on: one before it failed, or is well again.
+ * The conversation goes on.
+ */
+export interface StageChanged {
+  type: "stage";
+  stage: "stt" | "llm" | "tts";
+  provider: string;
+  model: string;
+  leaves_machine: string;
+  cause: "authentication" | "rate_limit" | "timeout" | "unreachable" | "bad_request" | "bad_answer" | "internal" | null;
+}
+
 /** Which provider serves a stage, in one sentence for the learner. */
 export interface StageStatus {
   provider: string;
   detail: string;
   mend: string;
+  model: string;
+  leaves_machine: string;
+  standby: Array<Standby>;
+}
+
+/** A provider that serves a stage only when those before it fail. */
+export interface Standby {
+  provider: string;
   model: string;
   leaves_machine: string;
 }
@@ -301,6 +322,7 @@ export type ServerMessage =
   | StateChanged
   | PhaseChanged
   | LevelChanged
+  | StageChanged
   | Hint
   | Mark
   | Hearing

@@ -49,5 +49,19 @@ export function providerWords(stage, { provider, model, detail, ready, by_ear: e
   };
 }
 
+/** Who takes over when a stage fails, and where that is if it is elsewhere.
+ * @param {string} stage @param {import("./protocol.d.ts").Standby} standby */
+export function standbyWords(stage, { provider, leaves_machine: where }) {
+  const name = word(`provider.${stage}.${provider}`, provider);
+  return where ? `${name} (${t("stages.leaves", { where })})` : name;
+}
+
+/** That another provider serves a stage from now on. @param {import("./protocol.d.ts").StageChanged} change */
+export function takeoverWords({ stage, provider, leaves_machine: where, cause }) {
+  const words = { stage: t(`notice.${stage}`), by: word(`provider.${stage}.${provider}`, provider) };
+  const told = t(cause ? "takeover.failed" : "takeover.back", words);
+  return where ? `${told} ${t("takeover.leaves", { where })}` : told;
+}
+
 /** What a model is for. @param {import("./api.js").Model} model */
 export const modelWords = ({ name, title }) => word(`model.${name}`, title);

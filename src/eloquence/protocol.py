@@ -21,7 +21,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from eloquence.errors import RemoteProtocolError
+from eloquence.errors import Cause, RemoteProtocolError
 
 VERSION = 1
 INPUT_RATE = 16_000
@@ -214,6 +214,16 @@ class StageStatus(Message):
     mend: str = ""
     model: str = ""
     leaves_machine: str = ""
+    standby: list["Standby"] = []
+    """Who takes over, in order, when it fails."""
+
+
+class Standby(Message):
+    """A provider that serves a stage only when those before it fail."""
+
+    provider: str
+    model: str = ""
+    leaves_machine: str = ""
 
 
 class Ready(Message):
@@ -352,6 +362,19 @@ class TurnStored(Message):
     """Seconds from the end of the learner's speech to the character's first sound."""
 
 
+class StageChanged(Message):
+    """A stage is served by another provider from now on: one before it failed, or is well again.
+    The conversation goes on."""
+
+    type: Literal["stage"] = "stage"
+    stage: Literal["stt", "llm", "tts"]
+    provider: str
+    model: str = ""
+    leaves_machine: str = ""
+    cause: Cause | None = None
+    """Why the one before was left; None when a better one serves again."""
+
+
 class Notice(Message):
     """Something the learner should know; the conversation goes on."""
 
@@ -388,6 +411,7 @@ ServerMessage = (
     | StateChanged
     | PhaseChanged
     | LevelChanged
+    | StageChanged
     | Hint
     | Mark
     | Hearing

@@ -28,6 +28,7 @@ import { Voiced } from "./voiced.js";
  * @property {(caption: Caption, voiced: number) => void} caption `voiced`: seconds of the learner's
  *   voice that it stands for
  * @property {(code: string, message: string) => void} notice
+ * @property {(change: import("../protocol.d.ts").StageChanged) => void} serves
  * @property {(phase: "warm_up" | "exercise") => void} phase
  * @property {(level: number, highest: number) => void} demand how demanding the partner is now
  * @property {(text: string) => void} hint
@@ -138,6 +139,9 @@ export class Conversation {
         break;
       case "notice":
         this.screen.notice(message.code, message.message);
+        break;
+      case "stage":
+        this.screen.serves(message);
         break;
       case "phase":
         this.screen.phase(message.phase);

@@ -4,7 +4,7 @@ import * as api from "../api.js";
 import { h } from "../dom.js";
 import { icon } from "../icons.js";
 import { language, size, t } from "../i18n.js";
-import { modelWords, problemWords, providerWords } from "../words.js";
+import { modelWords, problemWords, providerWords, standbyWords } from "../words.js";
 
 /** @typedef {import("../api.js").Stages} Stages */
 /** @typedef {import("../api.js").Model} Model */
@@ -15,7 +15,7 @@ const LOOK = 700;
 
 /** @param {Stages} stages */
 export function stageList(stages) {
-  const leaves = STAGES.some((stage) => stages[stage].leaves_machine);
+  const leaves = STAGES.some((stage) => [stages[stage], ...stages[stage].standby].some((one) => one.leaves_machine));
   return h(
     "details",
     { class: "stages", open: leaves, "data-testid": "stages" },
@@ -29,7 +29,7 @@ export function stageList(stages) {
       "dl",
       {},
       ...STAGES.flatMap((stage) => {
-        const { leaves_machine: where, ready, mend } = stages[stage];
+        const { leaves_machine: where, ready, mend, standby } = stages[stage];
         const { name, detail } = providerWords(stage, stages[stage]);
         return [
           h("dt", {}, t(`stages.${stage}`)),
@@ -41,6 +41,7 @@ export function stageList(stages) {
             h("br"), detail, " ",
             h("span", { class: where ? "tag away" : "tag" }, where ? t("stages.leaves", { where }) : t("stages.stays")),
             !ready && mend && h("p", {}, mend),
+            standby.length > 0 && h("p", {}, t("stages.standby"), " ", standby.map((one) => standbyWords(stage, one)).join(", ")),
           ),
         ];
       }),

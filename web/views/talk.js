@@ -18,7 +18,7 @@ import { library, Room } from "../talk/room.js";
 import { keepAwake } from "../talk/wake.js";
 import { found } from "./live.js";
 import { face, later } from "./parts.js";
-import { noticeWords, problemWords } from "../words.js";
+import { noticeWords, problemWords, takeoverWords } from "../words.js";
 import { patienceSlider, tick } from "./prepare.js";
 
 /** @typedef {import("../i18n.js").Key} Key */
@@ -216,6 +216,7 @@ function conversation(exercise, context, microphone, open) {
       },
       caption: (caption, voiced) => captions.show(caption, voiced),
       notice: (code, message) => notice(code, noticeWords(code, message)),
+      serves: (change) => notice(`takeover_${change.stage}`, takeoverWords(change)),
       level: (level, mine) => {
         const height = onMeter(level);
         if (mine) ownFill.style.transform = `scaleX(${height.toFixed(3)})`;

@@ -5,19 +5,20 @@ import gc
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from eloquence.bootstrap import chains
 from eloquence.bootstrap.exposure import check
 from eloquence.bootstrap.practice import practice
 from eloquence.bootstrap.reports import Reports
-from eloquence.bootstrap.stages import BY_EAR, serving, status
+from eloquence.bootstrap.stages import BY_EAR, serving
 from eloquence.coaching.exercise import Exercise
 from eloquence.coaching.levels import turn_score
 from eloquence.coaching.profiles import norms_for
@@ -25,14 +26,12 @@ from eloquence.coaching.session import Session, SessionEnd, SessionStore, Turn
 from eloquence.config import Settings
 from eloquence.delivery import sound
 from eloquence.errors import (
-    AgentCreationError,
     CapacityError,
     ConnectionLostError,
     ContentError,
     EloquenceError,
 )
 from eloquence.protocol import INPUT_RATE, Ended, Failure, Hello
-from eloquence.registry import Choice, Stage
 from eloquence.storage import content
 from eloquence.storage.leases import Held, Lease
 from eloquence.storage.recordings import Recorder
@@ -41,7 +40,7 @@ from eloquence.storage.sessions import SqlSessionStore, open_store
 if TYPE_CHECKING:
     from eloquence.bootstrap.rooms import Rooms
     from eloquence.conversation.plan import Plan
-    from eloquence.conversation.stages import Resources, StageContext
+    from eloquence.conversation.stages import Resources
     from eloquence.conversation.transport import Transport
     from eloquence.transports.websocket import Socket
 
@@ -177,7 +176,7 @@ class Eloquence:
             seed=held.stored.session.seed if held and goes_on else secrets.randbits(32),
             exam=hello.exam,
         )
-        made = await _made(chosen, context)
+        made = await chains.made(self.settings, chosen, context)
         session = asked.session(
             hello,
             chosen,
@@ -201,8 +200,9 @@ class Eloquence:
                 scenario=scenario,
                 character=character,
                 lines=self.library.lines(language),
-                stages=Stages(**made),
-                statuses={stage: status(choice) for stage, choice in chosen.items()},
+                stages=Stages(made.stages["stt"], made.stages["llm"], made.stages["tts"]),
+                chains=made.chains,
+                statuses=made.statuses,
                 last_turn=context.last_turn,
                 by_ear=chosen["stt"].provider.name == BY_EAR,
                 duration=asked.duration,
@@ -250,30 +250,6 @@ class Eloquence:
         norms = norms_for(self.library.norms(session.language), exercise, session.profile)
         lexicon = self.library.lexicon(session.language)
         return turn_score(turn, norms, lexicon, exercise.register_, session.goal, session.profile)
-
-
-async def _made(chosen: Mapping[Stage, Choice], context: "StageContext") -> dict[Stage, Any]:
-    """The stages of one conversation. Raises ConfigurationError, AgentCreationError."""
-    made: dict[Stage, Any] = {}
-    try:
-        for stage, choice in chosen.items():
-            made[stage] = choice.provider.create(choice.options, context)
-    except EloquenceError:
-        await _closed(made)
-        raise
-    except Exception as error:
-        await _closed(made)
-        log.exception("a stage could not be made")
-        raise AgentCreationError(
-            f"The coach could not be prepared ({type(error).__name__}).",
-            mend="`eloquence doctor` says which stage is at fault.",
-        ) from error
-    return made
-
-
-async def _closed(stages: Mapping[Stage, Any]) -> None:
-    for stage in stages.values():
-        await stage.aclose()
 
 
 def _warm(library: content.Library) -> None:

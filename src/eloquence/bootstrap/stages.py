@@ -1,15 +1,19 @@
 """Which provider serves each stage."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
-from eloquence import registry
+from eloquence import protocol, registry
 from eloquence.coaching.character import Language
 from eloquence.coaching.session import Purpose
-from eloquence.config import Settings, surroundings
-from eloquence.errors import DependencyNotFoundError
+from eloquence.config import Settings, StageSettings, surroundings
+from eloquence.errors import ConfigurationError, DependencyNotFoundError
 from eloquence.protocol import StageStatus
 from eloquence.registry import STAGES, Choice, Stage
+
+log = logging.getLogger("eloquence")
 
 AUTOMATIC: Mapping[Stage, tuple[str, ...]] = {
     "stt": ("vosk", "none"),
@@ -18,14 +22,27 @@ AUTOMATIC: Mapping[Stage, tuple[str, ...]] = {
 }
 """What `auto` tries, best first. All of it stays on this machine."""
 
+LAST_RESORT: Mapping[Stage, tuple[str, ...]] = {
+    "stt": ("vosk", "none"),
+    "llm": ("script",),
+    "tts": ("piper", "espeak"),
+}
+"""What serves when all that was chosen fail, where it is ready. All of it stays on this machine."""
+
 BY_EAR = "none"
 """The recogniser that knows no words; a language model has nothing to read then."""
+
+UNFAILING = frozenset({BY_EAR, "script"})
+"""Providers that need nothing and always answer."""
 
 
 def choose(settings: Settings, stage: Stage, language: Language) -> Choice:
     """Which provider the settings give a stage. Raises ProviderNotFoundError,
     DependencyNotFoundError, ConfigurationError."""
-    wanted = settings.stage(stage)
+    return _chosen(settings, stage, settings.stage(stage), language)
+
+
+def _chosen(settings: Settings, stage: Stage, wanted: StageSettings, language: Language) -> Choice:
     return registry.choose(
         stage,
         wanted.provider,
@@ -44,6 +61,44 @@ def choices(settings: Settings, language: Language) -> dict[Stage, Choice]:
     if chosen["stt"].provider.name == BY_EAR:
         chosen["llm"] = conductor(chosen["llm"], language)
     return chosen
+
+
+@dataclass(frozen=True, slots=True)
+class Standby:
+    """A provider that takes over when those before it fail. `last`: nobody named it; it stays on
+    this machine."""
+
+    choice: Choice
+    last: bool
+
+
+def standbys(
+    settings: Settings, stage: Stage, chosen: Choice, language: Language
+) -> tuple[Standby, ...]:
+    """Who takes over, in order, when the chosen provider of a stage fails: those of the settings
+    that are ready, then what stays on this machine. Who never fails needs nobody."""
+    if chosen.provider.name in UNFAILING:
+        return ()
+    found = []
+    for wanted in settings.stage(stage).fallback:
+        try:
+            named = _chosen(settings, stage, wanted, language)
+        except ConfigurationError as error:
+            log.warning("a fallback of stage %s is left out: %s", stage, error.message)
+            continue
+        if named.readiness.ready:
+            found.append(Standby(named, last=False))
+        else:
+            log.info("a fallback of stage %s is not ready: %s", stage, named.provider.name)
+    known = {chosen.provider.name, *(one.choice.provider.name for one in found)}
+    for name in LAST_RESORT[stage]:
+        if name in known:
+            continue
+        with suppress(ConfigurationError):
+            last = _chosen(settings, stage, StageSettings(provider=name), language)
+            if last.readiness.ready and not last.readiness.leaves_machine:
+                found.append(Standby(last, last=True))
+    return tuple(found)
 
 
 def serving(settings: Settings, purpose: Purpose, language: Language) -> dict[Stage, Choice]:
@@ -82,8 +137,8 @@ def conductor(chosen: Choice, language: Language) -> Choice:
     return replace(script, readiness=readiness)
 
 
-def status(choice: Choice) -> StageStatus:
-    """A choice as the page shows it."""
+def status(choice: Choice, standby: Sequence[Standby] = ()) -> StageStatus:
+    """A choice as the page shows it, with who takes over when it fails."""
     ready = choice.readiness
     return StageStatus(
         provider=choice.provider.name,
@@ -91,4 +146,12 @@ def status(choice: Choice) -> StageStatus:
         mend=ready.mend,
         model=ready.model,
         leaves_machine=ready.leaves_machine,
+        standby=[
+            protocol.Standby(
+                provider=one.choice.provider.name,
+                model=one.choice.readiness.model,
+                leaves_machine=one.choice.readiness.leaves_machine,
+            )
+            for one in standby
+        ],
     )

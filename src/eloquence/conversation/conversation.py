@@ -42,6 +42,7 @@ from eloquence.coaching.session import (
 )
 from eloquence.coaching.warm_up import microphone_faults
 from eloquence.conversation.coach import Coach
+from eloquence.conversation.fallback.chain import Switch
 from eloquence.conversation.faults import TOLD, cause_of, stage_of
 from eloquence.conversation.guidance import Cue, Guidance
 from eloquence.conversation.journal import Journal
@@ -157,6 +158,8 @@ class Conversation:
             lost=lambda: self._finish("interrupted", SUPERSEDED),
             measured=self._note_sound,
         )
+        for chain in plan.chains:
+            chain.switched = self._on_switch
         self._over: asyncio.Future[tuple[Status, str]] = asyncio.get_running_loop().create_future()
         said = () if earlier is None else earlier.turns
         self._recent = deque(said, maxlen=_SHOWN_AGAIN)
@@ -324,7 +327,7 @@ class Conversation:
             duration=self._plan.duration,
             patience=self._patience.maximum,
             by_ear=self._plan.by_ear,
-            stages=self._plan.statuses,
+            stages=dict(self._plan.statuses),
             purpose=self._plan.session.purpose,
             task=self._plan.task,
             phase=self._guidance.phase,
@@ -908,6 +911,18 @@ class Conversation:
             self._finish("complete", "duration")
         elif self._conductor is not None and self._conductor.finished:
             self._finish("complete", "script")
+
+    def _on_switch(self, switch: Switch) -> None:
+        """Shows who serves a stage from now on, and where."""
+        self._transport.send(
+            protocol.StageChanged(
+                stage=switch.stage,
+                provider=switch.status.provider,
+                model=switch.status.model,
+                leaves_machine=switch.status.leaves_machine,
+                cause=switch.cause,
+            )
+        )
 
     def _on_error(self, event: ErrorEvent) -> None:
         error = event.error

@@ -1,6 +1,6 @@
 """Everything that is decided before a conversation starts."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,8 +14,10 @@ from eloquence.coaching.checkpoint import Checkpoint
 from eloquence.coaching.exercise import Exercise, Scenario
 from eloquence.coaching.lines import Lines
 from eloquence.coaching.session import Session, Turn
+from eloquence.conversation.fallback.chain import Chain
 from eloquence.conversation.stages import LastTurn
 from eloquence.delivery.sound import Sound
+from eloquence.registry import Stage
 
 Measure = Callable[[NDArray[np.float32], float], Awaitable[Sound]]
 """Measures samples (16 kHz) that begin at a position in seconds, off the event loop."""
@@ -67,7 +69,7 @@ class Plan:
     character: Character
     lines: Lines
     stages: Stages
-    statuses: dict[str, protocol.StageStatus]
+    statuses: Mapping[Stage, protocol.StageStatus]
     last_turn: LastTurn
     by_ear: bool
     duration: float
@@ -81,6 +83,8 @@ class Plan:
     measure: Measure | None = None
     grade: Grade | None = None
     recording: Recording | None = None
+    chains: Sequence[Chain[Any]] = ()
+    """Those of the stages that are served by several providers."""
     warm_up: bool = False
     hints: bool = True
     """Whether a blocked learner is offered a hint."""

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from eloquence import __version__
 from eloquence.bootstrap import BY_EAR, Eloquence, choices
+from eloquence.bootstrap.stages import standbys
+from eloquence.bootstrap.stages import status as shown_status
 from eloquence.coaching.character import Language
 from eloquence.coaching.exercise import Exercise, Register
 from eloquence.coaching.session import StoredSession
@@ -97,12 +99,8 @@ async def _capacity(eloquence: Eloquence) -> dict[str, int]:
 def _stages(settings: Settings, language: Language) -> dict[str, Any]:
     return {
         stage: {
-            "provider": choice.provider.name,
+            **shown_status(choice, standbys(settings, stage, choice, language)).model_dump(),
             "ready": choice.readiness.ready,
-            "detail": choice.readiness.detail,
-            "mend": choice.readiness.mend,
-            "model": choice.readiness.model,
-            "leaves_machine": choice.readiness.leaves_machine,
             "by_ear": stage == "stt" and choice.provider.name == BY_EAR,
         }
         for stage, choice in choices(settings, language).items()

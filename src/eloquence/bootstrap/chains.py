@@ -1,0 +1,104 @@
+"""The stages of one conversation: whoever was chosen, and who takes over when they fail."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from eloquence.bootstrap.stages import UNFAILING, Standby, standbys, status
+from eloquence.config import Settings
+from eloquence.errors import AgentCreationError, EloquenceError
+from eloquence.protocol import StageStatus
+from eloquence.registry import Choice, Stage
+
+if TYPE_CHECKING:
+    from eloquence.conversation.fallback.chain import Chain, Link
+    from eloquence.conversation.stages import StageContext
+
+log = logging.getLogger("eloquence")
+CHAINED: frozenset[Stage] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The engine objects of the stages, and the chains that some of them are made of."""
+
+    stages: Mapping[Stage, Any]
+    chains: tuple["Chain[Any]", ...]
+    statuses: Mapping[Stage, StageStatus]
+    """As the page shows them."""
+
+
+async def made(settings: Settings, chosen: Mapping[Stage, Choice], context: "StageContext") -> Made:
+    """The stages of one conversation. Raises ConfigurationError, AgentCreationError; what was made
+    until then is closed."""
+    stages: dict[Stage, Any] = {}
+    chains: list[Chain[Any]] = []
+    statuses: dict[Stage, StageStatus] = {}
+    try:
+        for stage, choice in chosen.items():
+            standby = standbys(settings, stage, choice, context.language)
+            statuses[stage] = status(choice, standby)
+            chained = stage in CHAINED and choice.provider.name not in UNFAILING
+            links = _links(stage, choice, standby if chained else (), context)
+            stages[stage] = links[0].stage
+            if chained:
+                chain = _chain(stage, links)
+                chains.append(chain)
+                stages[stage] = _stage(chain, context)
+    except EloquenceError:
+        await _closed(stages)
+        raise
+    except Exception as error:
+        await _closed(stages)
+        log.exception("a stage could not be made")
+        raise AgentCreationError(
+            f"The coach could not be prepared ({type(error).__name__}).",
+            mend="`eloquence doctor` says which stage is at fault.",
+        ) from error
+    return Made(stages, tuple(chains), statuses)
+
+
+def _links(
+    stage: Stage, choice: Choice, standby: Sequence[Standby], context: "StageContext"
+) -> "list[Link[Any]]":
+    links = [_link(stage, choice, context)]
+    for one in standby:
+        try:
+            links.append(_link(stage, one.choice, context, last=one.last))
+        except Exception as error:  # whoever only stands by must not keep anybody from talking
+            name = one.choice.provider.name
+            log.warning("stage %s: %s cannot stand by (%s)", stage, name, type(error).__name__)
+    return links
+
+
+def _link(
+    stage: Stage, choice: Choice, context: "StageContext", *, last: bool = False
+) -> "Link[Any]":
+    from eloquence.conversation.fallback.breaker import Breaker
+    from eloquence.conversation.fallback.chain import Link
+
+    name, ready = choice.provider.name, choice.readiness
+    breaker = f"breaker {stage} {name} {ready.model} {ready.leaves_machine}"
+    return Link(
+        name=name,
+        stage=choice.provider.create(choice.options, context),
+        breaker=context.resources.get(breaker, Breaker),
+        status=status(choice),
+        last=last,
+    )
+
+
+def _chain(stage: Stage, links: "list[Link[Any]]") -> "Chain[Any]":
+    from eloquence.conversation.fallback.chain import Chain
+
+    return Chain(stage, links)
+
+
+def _stage(chain: "Chain[Any]", context: "StageContext") -> Any:
+    raise NotImplementedError
+
+
+async def _closed(stages: Mapping[Stage, Any]) -> None:
+    for stage in stages.values():
+        await stage.aclose()
