@@ -365,7 +365,7 @@ class StandIn:
         def stage(provider: str, detail: str, **fields: Any) -> Message:
             return {
                 "provider": provider, "ready": True, "detail": detail, "mend": "", "model": "",
-                "leaves_machine": "", "by_ear": False, **fields,
+                "leaves_machine": "", "standby": [], "by_ear": False, **fields,
             }  # fmt: skip
 
         heard = (
@@ -378,6 +378,10 @@ class StandIn:
             "llm": stage(
                 "openai", "mistral-small, by api.scaleway.ai.", model="mistral-small",
                 leaves_machine="api.scaleway.ai",
+                standby=[
+                    {"provider": "mistral", "model": "", "leaves_machine": "api.mistral.ai"},
+                    {"provider": "script", "model": "", "leaves_machine": ""},
+                ],
             ),
             "tts": stage(self.voice, f"The voice of {self.voice}."),
         }  # fmt: skip

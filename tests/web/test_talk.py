@@ -402,6 +402,30 @@ def test_leaving_the_conversation_lets_go_of_everything(page: Page, server: Any)
     assert talk.socket.closed
 
 
+def test_who_takes_over_from_a_stage_that_fails_is_told_with_where_it_is(
+    page: Page, server: Any
+) -> None:
+    async def script(talk: Any) -> None:
+        await talk.ready()
+        taken = {"stage": "llm", "model": ""}
+        await talk.send(
+            "stage", provider="mistral", leaves_machine="api.mistral.ai", cause="timeout", **taken
+        )
+        await talk.wait("pause")
+        await talk.send("stage", provider="script", leaves_machine="", cause="internal", **taken)
+        await talk.wait("end")
+        await talk.end()
+
+    server.script = script
+    begin(page)
+    told = page.get_by_test_id("notices")
+    expect(told).to_contain_text("Ce que vous dites lui est envoyé (api.mistral.ai).")
+    page.get_by_test_id("pause").click()
+    expect(told).to_contain_text("Le modèle de langage est en panne.")
+    expect(told).to_contain_text("Fil de l’exercice")
+    expect(told).not_to_contain_text("api.mistral.ai")
+
+
 def test_a_notice_is_shown_and_the_conversation_goes_on(page: Page, server: Any) -> None:
     async def warn(talk: Any) -> None:
         await talk.ready()
