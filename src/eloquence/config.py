@@ -1,4 +1,5 @@
-"""Settings: flag > environment > `.env` > `eloquence.toml` > default. Made once, passed along.
+"""Settings: flag > environment > `.env` > `eloquence.toml` > default. Made once, passed along; what
+an operator may change while conversations go on is named in `LIVE`.
 
 A stage is chosen by name (`ELOQUENCE_STT=vosk`, or `[stt] provider = "vosk"`); its options live
 under the stage and are checked by the provider itself, so that a new provider never changes this
@@ -7,34 +8,73 @@ file. Unknown keys are refused.
 
 import ipaddress
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 from platformdirs import user_data_path
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    TomlConfigSettingsSource,
 )
 
+from eloquence import sources
 from eloquence.errors import ConfigurationError
 from eloquence.registry import STAGES, Stage
+from eloquence.sources import surroundings
 
 
 class StageSettings(BaseModel):
     """Which provider serves a stage. `auto` takes the best one that is ready and stays on this
-    machine, and says which; `options` go to the provider."""
+    machine, and says which; `options` go to the provider. `fallback` are those that take over, in
+    order, when it fails; each is a name, or a table like this one."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     provider: str = "auto"
     options: dict[str, Any] = {}
+    fallback: tuple["StageSettings", ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read(cls, value: object) -> object:
+        """From `"name"`, `"name,fallback,…"`, JSON, or a table with options beside `provider`."""
+        if isinstance(value, str) and value.lstrip().startswith("{"):
+            value = json.loads(value)
+        if isinstance(value, str):
+            first, *others = (name.strip() for name in value.split(","))
+            value = {"provider": first, "fallback": [name for name in others if name]}
+        if isinstance(value, dict):
+            rest = dict(value)
+            fallback = rest.pop("fallback", ())
+            provider = rest.pop("provider", "auto")
+            options = rest.pop("options", {}) if set(rest) <= {"options"} else rest
+            return {
+                "provider": provider,
+                "options": options,
+                "fallback": fallback.split(",") if isinstance(fallback, str) else fallback,
+            }
+        return value
+
+    @field_validator("fallback")
+    @classmethod
+    def _one_line(cls, value: tuple["StageSettings", ...]) -> tuple["StageSettings", ...]:
+        if any(one.fallback for one in value):
+            raise ValueError("a fallback has no fallback of its own: put all of them in one list")
+        return value
 
 
 _MEND = "Mend it in the environment (ELOQUENCE_…), .env or eloquence.toml."
@@ -42,33 +82,23 @@ _MEND = "Mend it in the environment (ELOQUENCE_…), .env or eloquence.toml."
 StageChoice = Annotated[StageSettings, NoDecode]
 
 
-class _OlderNames(PydanticBaseSettingsSource):
-    """`STT_PROVIDER`, `LLM_PROVIDER` and `TTS_PROVIDER`, as older installations name them, and the
-    variables that other programs read as well (CFG-04)."""
+LIVE = ("stt", "llm", "tts", "agent_instructions")
+"""Settings of which the next conversation takes what is written then; all others are read once,
+when a program starts."""
+
+
+class _Source(PydanticBaseSettingsSource):
+    """Gives what was found elsewhere."""
+
+    def __init__(self, settings_cls: type[BaseSettings], found: Mapping[str, Any]) -> None:
+        super().__init__(settings_cls)
+        self._found = found
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        return None, field_name, False
+        return self._found.get(field_name), field_name, False
 
     def __call__(self) -> dict[str, Any]:
-        given = surroundings()
-        named = {stage: given.get(f"{stage.upper()}_PROVIDER", "").lower() for stage in STAGES}
-        chosen = {stage: _OLDER.get(name, name) for stage, name in named.items() if name}
-        shared = {name: given.get(name.upper(), "") for name in SHARED}
-        return chosen | {name: value for name, value in shared.items() if value}
-
-
-_OLDER = {"mistral": "openai"}
-"""Vendors that an OpenAI-compatible provider serves now (X-07)."""
-
-
-SHARED = (
-    "livekit_url",
-    "livekit_api_key",
-    "livekit_api_secret",
-    "database_url",
-    "redis_url",
-)
-"""Settings whose variables are commonly given without `ELOQUENCE_`."""
+        return dict(self._found)
 
 
 class Settings(BaseSettings):
@@ -76,9 +106,8 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix="ELOQUENCE_",
-        env_file=".env",
+        env_file=sources.ENV_FILE,
         env_file_encoding="utf-8",
-        toml_file="eloquence.toml",
         frozen=True,
         extra="forbid",
         dotenv_filtering="match_prefix",
@@ -167,17 +196,21 @@ class Settings(BaseSettings):
     idle_minutes: Annotated[float, Field(gt=0, le=120)] = 10.0
     """A conversation in which nothing was heard for so long is ended."""
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
-    """The least that is written to the log files."""
+    """The least that is written to the log files. Also read from `LOG_LEVEL`, and DEBUG for
+    `DEBUG=true`."""
+    agent_instructions: str = Field("", max_length=4_000)
+    """What a language model is told besides its character and scene, whoever it plays. Also read
+    from `AGENT_INSTRUCTIONS`."""
+    enable_metrics: bool = True
+    """Whether operators are told figures about sessions under `/metrics`. Also read from
+    `ENABLE_METRICS`."""
+    metrics_retention_hours: Annotated[float, Field(gt=0, le=8_760)] = 168.0
+    """How far back such figures go. Also read from `METRICS_RETENTION_HOURS`."""
+    config: Path | None = None
+    """The settings file, which may also be JSON; by default `eloquence.toml` in the folder where
+    the command runs."""
 
-    @field_validator("stt", "llm", "tts", mode="before")
-    @classmethod
-    def _read_stage(cls, value: object) -> object:
-        if isinstance(value, str):
-            value = json.loads(value) if value.lstrip().startswith("{") else {"provider": value}
-        if isinstance(value, dict) and "options" not in value:
-            rest = dict(value)
-            return {"provider": rest.pop("provider", "auto"), "options": rest}
-        return value
+    _given: frozenset[str] = PrivateAttr(default=frozenset())
 
     @field_validator("allowed_hosts", "trusted_proxies", mode="before")
     @classmethod
@@ -195,13 +228,22 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
+        flags = init_settings()
+        given = sources.surroundings()
+        older, implied = sources.older_names(given), sources.implied(given)
         return (
             init_settings,
             env_settings,
             dotenv_settings,
-            _OlderNames(settings_cls),
-            TomlConfigSettingsSource(settings_cls),
+            _Source(settings_cls, {name: one.value for name, one in older.items()}),
+            _Source(settings_cls, sources.read(sources.settings_file(flags.get("config")))),
+            _Source(settings_cls, {name: {"provider": one.value} for name, one in implied.items()}),
         )
+
+    @property
+    def given(self) -> frozenset[str]:
+        """The settings that were given on the command line."""
+        return self._given
 
     def stage(self, stage: Stage) -> StageSettings:
         chosen: StageSettings = getattr(self, stage)
@@ -242,22 +284,22 @@ def _is_own(host: str) -> bool:
 
 def load(**flags: Any) -> Settings:
     """The settings, with what was given on the command line first. Raises ConfigurationError."""
+    given = {name: value for name, value in flags.items() if value is not None}
     try:
-        return Settings(**{name: value for name, value in flags.items() if value is not None})
+        settings = Settings(**given)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise ConfigurationError(f"Setting {where!r}: {first['msg']}.", mend=_MEND) from error
-    except ValueError as error:  # a file or a variable that is not even well-formed
+        flag = str(first["loc"][0]) in given if first["loc"] else False
+        path = sources.settings_file(given.get("config"))
+        place = "" if flag else sources.place(first["loc"], path)
+        raise ConfigurationError(
+            f"{f'{place}: setting' if place else 'Setting'} {where!r}: {first['msg']}.", mend=_MEND
+        ) from error
+    except (ValueError, RecursionError) as error:  # a variable that is not even well-formed
         raise ConfigurationError(f"The settings cannot be read: {error}.", mend=_MEND) from error
+    settings._given = frozenset(given)
+    return settings
 
 
-def surroundings() -> Mapping[str, str]:
-    """The variables that providers read: those of `.env`, under those of the environment."""
-    from dotenv import dotenv_values
-
-    written = dotenv_values(".env", encoding="utf-8")
-    return {**{name: value for name, value in written.items() if value}, **os.environ}
-
-
-__all__ = ["STAGES", "Settings", "StageSettings", "load", "surroundings"]
+__all__ = ["LIVE", "STAGES", "Settings", "StageSettings", "load", "surroundings"]

@@ -23,10 +23,11 @@ from pydantic import BaseModel
 
 from eloquence import bootstrap, cli, registry
 from eloquence.coaching import character, exercise, rubric
-from eloquence.config import SHARED, Settings, load
+from eloquence.config import Settings, load
 from eloquence.conversation.stages import Resources
 from eloquence.delivery.tally import MEASURES
 from eloquence.registry import STAGES
+from eloquence.sources import OLDER
 from eloquence.storage import content
 from eloquence.testing import speech
 from eloquence.testing.aligned import RATE
@@ -78,7 +79,7 @@ def root() -> Any:
 def variables() -> set[str]:
     """Every variable that the product reads."""
     ours = {f"ELOQUENCE_{name.upper()}" for name in Settings.model_fields}
-    ours |= {name.upper() for name in SHARED}
+    ours |= set(OLDER)
     for part in (ROOT / "src" / "eloquence" / "ops" / "stack").glob("*.py"):
         ours |= set(re.findall(r"\bSTACK_[A-Z]+\b", part.read_text("utf-8")))
     theirs = {
