@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
 import openai
+from openai._models import FinalRequestOptions
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from eloquence.conversation.stages import Resources
@@ -44,11 +45,13 @@ MISTRAL_ENVIRONMENT: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """An OpenAI-compatible host. `variable` names where its key is expected."""
+    """An OpenAI-compatible host. `variable` names where its key is expected; `refuses` are the
+    fields of our requests that it does not take: they are left out."""
 
     url: str
     key: SecretStr | None
     variable: str
+    refuses: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -81,12 +84,27 @@ class Host:
         return resources.get(f"openai {self.url} {mark}", self.new_client, _close)
 
     def new_client(self) -> openai.AsyncClient:
-        return openai.AsyncClient(
+        client = _Client(
             base_url=self.url,
             api_key=self.key.get_secret_value() if self.key else "none",
             max_retries=0,
             timeout=openai.Timeout(60.0, connect=CONNECT_SECONDS),
         )
+        client.refused = self.refuses
+        return client
+
+
+class _Client(openai.AsyncClient):
+    """A client that leaves out what its host refuses; the engine always asks for usage reports."""
+
+    refused: frozenset[str] = frozenset()
+
+    async def _prepare_options(self, options: FinalRequestOptions) -> FinalRequestOptions:
+        if self.refused and isinstance(options.json_data, dict):
+            options.json_data = {
+                key: value for key, value in options.json_data.items() if key not in self.refused
+            }
+        return options
 
 
 def host(options: HostOptions, *, default: str = OPENAI) -> Host:

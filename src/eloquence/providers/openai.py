@@ -9,10 +9,11 @@ import asyncio
 import io
 import json
 import wave
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Protocol, TypeVar
 
 import httpx2 as httpx
 import openai
@@ -35,6 +36,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from eloquence.conversation.faults import cause_of
 from eloquence.conversation.stages import StageContext
 from eloquence.errors import ConfigurationError
+from eloquence.providers._answering import AnswerClock, AnsweringOptions, Seconds
 from eloquence.providers._failures import failure
 from eloquence.providers._hosts import (
     ENVIRONMENT,
@@ -49,7 +51,6 @@ from eloquence.providers._utterances import RATE, Heard, HeardWord, Recogniser, 
 from eloquence.registry import Provider, Readiness, Stage
 
 T = TypeVar("T")
-Seconds = Annotated[float, Field(gt=0, le=120)]
 
 VOICES: Mapping[str, Literal["feminine", "masculine"]] = {
     **dict.fromkeys(("alloy", "coral", "marin", "nova", "sage", "shimmer"), "feminine"),
@@ -64,16 +65,28 @@ _PROBE_SECONDS = 5.0
 _RAW = frozenset({"audio/pcm", "audio/raw", "audio/l16", "application/octet-stream", ""})
 
 
-class LanguageModelOptions(HostOptions):
-    """`first`, `idle` and `total` are deadlines in seconds: to the first token, between tokens,
-    and for the whole answer. `model` empty: Mistral Nemo, or OpenAI's small model at OpenAI."""
+class Hosted(Protocol):
+    """Options of a provider that asks an OpenAI-compatible host."""
 
-    model: str = ""
-    temperature: Annotated[float, Field(ge=0, le=2)] = 0.7
-    max_tokens: Annotated[int, Field(ge=1, le=4_096)] = 150
-    first: Seconds = 5.0
-    idle: Seconds = 4.0
-    total: Seconds = 40.0
+    def host(self) -> Host: ...
+
+    def chosen_model(self) -> str: ...
+
+
+class HostedModelOptions(AnsweringOptions, ABC):
+    """Options of a language model at an OpenAI-compatible host."""
+
+    @abstractmethod
+    def host(self) -> Host:
+        """Who is asked. Raises ConfigurationError."""
+
+    @abstractmethod
+    def chosen_model(self) -> str:
+        """The model that is asked for."""
+
+
+class LanguageModelOptions(HostOptions, HostedModelOptions):
+    """`model` empty: Mistral Nemo, or OpenAI's small model at OpenAI."""
 
     def host(self) -> Host:
         return host(self, default=SCALEWAY)
@@ -121,13 +134,10 @@ class SpeechOptions(SpeakingOptions, HostOptions):
         return self.model
 
 
-Options = LanguageModelOptions | TranscriptionOptions | SpeechOptions
-
-
 class Chat(engine_llm.LLM[Literal["metrics_collected"]]):
     """The language model of one conversation, over the client that all share."""
 
-    def __init__(self, options: LanguageModelOptions, client: openai.AsyncClient) -> None:
+    def __init__(self, options: HostedModelOptions, client: openai.AsyncClient) -> None:
         super().__init__()
         self._options = options
         self._client = client
@@ -150,7 +160,9 @@ class Chat(engine_llm.LLM[Literal["metrics_collected"]]):
         tool_choice: NotGivenOr[engine_llm.ToolChoice] = NOT_GIVEN,
         extra_kwargs: NotGivenOr[dict[str, Any]] = NOT_GIVEN,
     ) -> "ChatStream":
-        asked: dict[str, Any] = {"temperature": self._options.temperature}
+        asked: dict[str, Any] = {}
+        if self._options.temperature is not None:
+            asked["temperature"] = self._options.temperature
         # every host but OpenAI itself knows the older name
         newer = self._options.host().url == OPENAI
         most = "max_completion_tokens" if newer else "max_tokens"
@@ -175,12 +187,12 @@ class Chat(engine_llm.LLM[Literal["metrics_collected"]]):
 
 
 class ChatStream(LLMStream):
-    """One answer, with deadlines; an answer without a word is a failure (L05)."""
+    """One answer, with deadlines."""
 
     def __init__(
         self,
         model: Chat,
-        options: LanguageModelOptions,
+        options: HostedModelOptions,
         client: openai.AsyncClient,
         *,
         chat_ctx: engine_llm.ChatContext,
@@ -198,37 +210,17 @@ class ChatStream(LLMStream):
             conn_options=conn_options,
             extra_kwargs=asked,
         )
-        self._options = options
-        self._spoke = False
-        self._latest = 0.0
+        self._clock = AnswerClock(options)
 
     async def _run(self) -> None:
-        clock = asyncio.get_running_loop().time
-        self._spoke = False
-        began = self._latest = clock()
-        answering = asyncio.create_task(super()._run())
-        try:
-            while not answering.done():
-                patience = self._options.idle if self._spoke else self._options.first
-                until = min(self._latest + patience, began + self._options.total)
-                if clock() >= until:
-                    raise APITimeoutError(
-                        "The language model did not go on in time.", retryable=not self._spoke
-                    )
-                await asyncio.wait({answering}, timeout=until - clock())
-        finally:
-            await utils.aio.cancel_and_wait(answering)
-        answering.result()
-        if not self._spoke:
-            raise APIError("The language model gave an empty answer.")
+        await self._clock.keep(super()._run())
 
     def _parse_choice(self, *given: Any, **named: Any) -> engine_llm.ChatChunk | None:
         chunk = super()._parse_choice(*given, **named)
         if chunk is not None and chunk.delta is not None:
             written = (chunk.delta.content or "").strip() or chunk.delta.tool_calls
             if written:
-                self._spoke = True
-                self._latest = asyncio.get_running_loop().time()
+                self._clock.heard()
         return chunk
 
 
@@ -399,7 +391,7 @@ async def _in_time(asking: Awaitable[T], seconds: float) -> T:
         raise APIConnectionError("The host could not be reached, or went away.") from error
 
 
-def create_llm(options: LanguageModelOptions, context: StageContext) -> Chat:
+def create_llm(options: HostedModelOptions, context: StageContext) -> Chat:
     return Chat(options, _ready_client("llm", options, context))
 
 
@@ -440,7 +432,7 @@ def spoken_as(options: SpeakingOptions, context: StageContext) -> tuple[Speaking
     return options.model_copy(update={"speed": speed}), name
 
 
-def by_sentences(speaker: Speaker) -> engine_tts.StreamAdapter:
+def by_sentences(speaker: engine_tts.TTS[Any]) -> engine_tts.StreamAdapter:
     """The voice, each of its sentences asked for as soon as it is written."""
     sentences = tokenize.blingfire.SentenceTokenizer(
         retain_format=True, min_sentence_len=4, stream_context_len=4
@@ -448,14 +440,14 @@ def by_sentences(speaker: Speaker) -> engine_tts.StreamAdapter:
     return engine_tts.StreamAdapter(tts=speaker, sentence_tokenizer=sentences)
 
 
-def check(options: Options, language: str) -> Readiness:
+def check(options: Hosted, language: str) -> Readiness:
     try:
         return options.host().readiness(options.chosen_model())
     except ConfigurationError as error:
         return Readiness(ready=False, detail=error.message, mend=error.mend)
 
 
-async def probe(stage: Stage, options: Options, language: str) -> Readiness:
+async def probe(stage: Stage, options: Hosted, language: str) -> Readiness:
     """Asks the host for its models: whether it answers and takes the key."""
     readiness = check(options, language)
     if not readiness.ready:
@@ -485,7 +477,7 @@ def _mend(error: APIError, chosen: Host) -> str:
     return f"Check the address {chosen.url} and the network."
 
 
-def _ready_client(stage: Stage, options: Options, context: StageContext) -> openai.AsyncClient:
+def _ready_client(stage: Stage, options: Hosted, context: StageContext) -> openai.AsyncClient:
     readiness = check(options, context.language)
     if not readiness.ready:
         raise failure(stage, options.host().name, "authentication", mend=readiness.mend)

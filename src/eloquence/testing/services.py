@@ -1,8 +1,9 @@
 """Fake services that really speak their protocols, well or badly.
 
 One small server answers like an OpenAI-compatible host (`/v1/chat/completions`,
-`/v1/audio/transcriptions`, `/v1/audio/speech`, `/v1/models`), like the seeds' recogniser
-(`/transcribe`) and, as a WebSocket, like a vosk-server. Latencies are fixed, failures are chosen:
+`/v1/audio/transcriptions`, `/v1/audio/speech`, `/v1/models`), like Anthropic (`/v1/messages`), like
+the seeds' recogniser (`/transcribe`) and, as a WebSocket, like a vosk-server. Latencies are fixed,
+failures are chosen:
 
     async with Services() as services:
         services.mode = "stall_mid"
@@ -82,6 +83,8 @@ class Services:
     slow_seconds: float = 4.0
     unknown: frozenset[str] = frozenset()
     """Keys that a chat request must not have: one with such a key is answered 400."""
+    retry_after: str = ""
+    """The header `Retry-After` of an answer that refuses, when there is one."""
     asked: list[Asked] = field(default_factory=list)
     heard_bytes: int = 0
     """PCM that came over the WebSocket."""
@@ -145,7 +148,7 @@ class Services:
             await asyncio.Event().wait()
         if self.mode in ("500", "429", "401"):
             body = json.dumps({"error": {"message": "refused", "type": "test"}}).encode()
-            await _send(writer, int(self.mode), "application/json", body)
+            await _send(writer, int(self.mode), "application/json", body, self.retry_after)
             return True
         if self.mode == "headers_then_hang":
             writer.write(_head(200, "text/event-stream", chunked=True))
@@ -157,6 +160,8 @@ class Services:
         await asyncio.sleep(self.first_seconds)
         if path.endswith("/chat/completions"):
             return await self._chat(asked, writer)
+        if path.endswith("/messages"):
+            return await self._messages(writer)
         if path.endswith(("/audio/speech", "/api/tts")):
             return await self._speech(writer)
         if path.endswith(("/audio/transcriptions", "/transcribe")):
@@ -182,13 +187,44 @@ class Services:
             body = {"id": "1", "object": "chat.completion", "created": 0, "choices": [choice]}
             await _send(writer, 200, "application/json", json.dumps(body).encode())
             return True
-        tokens = [part + " " for part in text.split(" ")] if text else []
-        if tokens:
-            tokens[-1] = tokens[-1].rstrip(" ")
-        pieces = [_delta({"content": token}, None) for token in tokens]
+        pieces = [_delta({"content": token}, None) for token in _tokens(text)]
         if self.mode == "badjson":
             pieces = [b"data: {not json}\n\n"]
         ending = [_delta({}, "stop"), b"data: [DONE]\n\n"]
+        return await self._stream(writer, "text/event-stream", pieces, ending)
+
+    async def _messages(self, writer: asyncio.StreamWriter) -> bool:
+        """An answer in the events of Anthropic's API."""
+        if self.mode == "garbage":
+            await _send(writer, 200, "text/event-stream", _GARBAGE)
+            return True
+        usage = {"input_tokens": 10, "output_tokens": 1}
+        message = {
+            "id": "msg_1", "type": "message", "role": "assistant", "content": [], "model": "test",
+            "stop_reason": None, "stop_sequence": None, "usage": usage,
+        }  # fmt: skip
+        block = {"type": "text", "text": ""}
+        opening = _event("message_start", message=message) + _event("ping")
+        opening += _event("content_block_start", index=0, content_block=block)
+        pieces = [
+            _event("content_block_delta", index=0, delta={"type": "text_delta", "text": token})
+            for token in _tokens("" if self.mode == "empty" else self.reply)
+        ]
+        if self.mode == "badjson":
+            pieces = [b"event: content_block_delta\ndata: {not json}\n\n"]
+        ending = [
+            _event("content_block_stop", index=0),
+            _event(
+                "message_delta",
+                delta={"stop_reason": "end_turn", "stop_sequence": None},
+                usage={"output_tokens": len(pieces)},
+            ),
+            _event("message_stop"),
+        ]
+        if not pieces:
+            ending.insert(0, opening)
+        else:
+            pieces[0] = opening + pieces[0]
         return await self._stream(writer, "text/event-stream", pieces, ending)
 
     async def _speech(self, writer: asyncio.StreamWriter) -> bool:
@@ -367,15 +403,35 @@ def _delta(delta: dict[str, str], finish: str | None) -> bytes:
     return b"data: " + json.dumps(body).encode() + b"\n\n"
 
 
-def _head(status: int, kind: str, *, length: int | None = None, chunked: bool = False) -> bytes:
+def _event(kind: str, **fields: object) -> bytes:
+    return f"event: {kind}\ndata: {json.dumps({'type': kind, **fields})}\n\n".encode()
+
+
+def _tokens(text: str) -> list[str]:
+    """The text in pieces as a language model gives it; together they are the text."""
+    words = text.split(" ") if text else []
+    return [f"{word} " for word in words[:-1]] + words[-1:]
+
+
+def _head(
+    status: int,
+    kind: str,
+    *,
+    length: int | None = None,
+    chunked: bool = False,
+    retry_after: str = "",
+) -> bytes:
     size = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {length or 0}"
+    wait = f"Retry-After: {retry_after}\r\n" if retry_after else ""
     return (
-        f"HTTP/1.1 {status} {_STATUS[status]}\r\nContent-Type: {kind}\r\n{size}\r\n\r\n"
+        f"HTTP/1.1 {status} {_STATUS[status]}\r\nContent-Type: {kind}\r\n{wait}{size}\r\n\r\n"
     ).encode()
 
 
-async def _send(writer: asyncio.StreamWriter, status: int, kind: str, body: bytes) -> None:
-    writer.write(_head(status, kind, length=len(body)) + body)
+async def _send(
+    writer: asyncio.StreamWriter, status: int, kind: str, body: bytes, retry_after: str = ""
+) -> None:
+    writer.write(_head(status, kind, length=len(body), retry_after=retry_after) + body)
     await writer.drain()
 
 
