@@ -64,6 +64,7 @@ def _register() -> None:
     from eloquence.cli import (
         accounts,
         analyse,
+        chaos,
         characters,
         doctor,
         exercises,
@@ -82,6 +83,7 @@ def _register() -> None:
     app.command("analyse")(analyse.analyse)
     app.command("score")(score.score)
     app.command("doctor")(doctor.doctor)
+    app.command("chaos")(chaos.chaos)
     app.add_typer(models.app, name="models")
     app.add_typer(exercises.app, name="exercises")
     app.add_typer(characters.app, name="characters")
