@@ -7,12 +7,12 @@ from concurrent.futures import Executor
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
+from eloquence.bootstrap.current import Current
 from eloquence.bootstrap.stages import choose
 from eloquence.coaching.exercise import Exercise
 from eloquence.coaching.judgement import Judgement
 from eloquence.coaching.rubric import Rubric
 from eloquence.coaching.session import StoredSession, Turn
-from eloquence.config import Settings
 from eloquence.errors import EloquenceError, JudgementError
 from eloquence.registry import Choice
 from eloquence.storage.content import Library
@@ -45,9 +45,9 @@ class Judging:
     processes of one store."""
 
     def __init__(
-        self, settings: Settings, library: Library, store: SqlSessionStore, analyst: Executor
+        self, current: Current, library: Library, store: SqlSessionStore, analyst: Executor
     ) -> None:
-        self._settings = settings
+        self._current = current
         self._library = library
         self._store = store
         self._analyst = analyst
@@ -102,7 +102,7 @@ class Judging:
             await self.forget(session_id)
 
     def _choice(self, stored: StoredSession) -> Choice:
-        return choose(self._settings, "llm", stored.session.language)
+        return choose(self._current.settings, "llm", stored.session.language)
 
     def _unfit(self, stored: StoredSession, choice: Choice) -> Refusal:
         """Why a model may not judge a session."""

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eloquence.bootstrap import chains
+from eloquence.bootstrap.current import Current
 from eloquence.bootstrap.exposure import check
 from eloquence.bootstrap.practice import practice
 from eloquence.bootstrap.reports import Reports
@@ -58,12 +59,12 @@ class Eloquence:
         resources: "Resources",
         analyst: ThreadPoolExecutor,
     ) -> None:
-        self.settings = settings
+        self.current = Current(settings)
         self.library = library
         self.store = store
         self.resources = resources
         self._analyst = analyst
-        self.reports = Reports(settings, library, store, analyst)
+        self.reports = Reports(self.current, library, store, analyst)
         self._warming: asyncio.Future[None] | None = None
         self.stopping = False
         """Set when the process is being stopped."""
@@ -71,6 +72,11 @@ class Eloquence:
         """How many conversations this process holds now."""
         self.rooms: Rooms | None = None
         """How sessions in rooms are asked for; None where conversations are held here."""
+
+    @property
+    def settings(self) -> Settings:
+        """The settings now: a conversation that begins takes them once."""
+        return self.current.settings
 
     @contextmanager
     def admitted(self) -> Iterator[None]:
@@ -165,7 +171,8 @@ class Eloquence:
         asked = await practice(hello, self.library, store)
         exercise, scenario, language = asked.exercise, asked.scenario, asked.language
         character = self.library.character(exercise.character, language)
-        chosen = serving(self.settings, asked.purpose, language)
+        settings = self.settings  # they may change while it is being planned
+        chosen = serving(settings, asked.purpose, language)
         goes_on = held is not None and bool(held.stored.turns)
         context = StageContext(
             language=language,
@@ -176,7 +183,7 @@ class Eloquence:
             seed=held.stored.session.seed if held and goes_on else secrets.randbits(32),
             exam=hello.exam,
         )
-        made = await chains.made(self.settings, chosen, context)
+        made = await chains.made(settings, chosen, context)
         session = asked.session(
             hello,
             chosen,
@@ -191,9 +198,7 @@ class Eloquence:
         async with AsyncExitStack() as stack:
             recorder = None
             if hello.keep_audio:
-                recorder = await stack.enter_async_context(
-                    Recorder(self.settings.recordings, session)
-                )
+                recorder = await stack.enter_async_context(Recorder(settings.recordings, session))
             yield Plan(
                 session=session,
                 exercise=exercise,
@@ -206,7 +211,7 @@ class Eloquence:
                 last_turn=context.last_turn,
                 by_ear=chosen["stt"].provider.name == BY_EAR,
                 duration=asked.duration,
-                idle=60 * self.settings.idle_minutes,
+                idle=60 * settings.idle_minutes,
                 patience=None if asked.purpose == "drill" else hello.patience,
                 push_to_talk=hello.push_to_talk,
                 frugal=any(choice.readiness.leaves_machine for choice in chosen.values()),
@@ -219,7 +224,8 @@ class Eloquence:
                 seed=context.seed,
                 recording=recorder,
                 resumed=resumed,
-                away=60 * self.settings.away_minutes,
+                away=60 * settings.away_minutes,
+                instructions=settings.agent_instructions,
                 stopping=lambda: self.stopping,
             )
 
@@ -295,5 +301,7 @@ async def opened(settings: Settings) -> AsyncIterator[Eloquence]:
         if settings.in_rooms:
             from eloquence.bootstrap.rooms import open_rooms
 
-            product.rooms = await stack.enter_async_context(open_rooms(settings, library, store))
+            product.rooms = await stack.enter_async_context(
+                open_rooms(product.current, library, store)
+            )
         yield product

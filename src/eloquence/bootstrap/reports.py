@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
+from eloquence.bootstrap.current import Current
 from eloquence.bootstrap.judging import Judging, Refusal
 from eloquence.coaching import schedule
 from eloquence.coaching.assessment import assess
@@ -24,7 +25,6 @@ from eloquence.coaching.profiles import norms_for
 from eloquence.coaching.progress import Progress, compared, placed, progress, restricted
 from eloquence.coaching.report import Comparison, Goal, Report
 from eloquence.coaching.session import Annotations, Session, StoredSession
-from eloquence.config import Settings
 from eloquence.errors import (
     EloquenceError,
     JudgementError,
@@ -87,16 +87,16 @@ class Reports:
 
     def __init__(
         self,
-        settings: Settings,
+        current: Current,
         library: content.Library,
         store: SqlSessionStore,
         analyst: Executor,
     ) -> None:
-        self._settings = settings
+        self._settings = current.settings  # of which none that is used here changes
         self._library = library
         self._store = store
         self._analyst = analyst
-        self._judging = Judging(settings, library, store, analyst)
+        self._judging = Judging(current, library, store, analyst)
         self._following: dict[str, asyncio.Task[None]] = {}
         self._making = asyncio.Lock()
         self._kept: OrderedDict[str, _Kept] = OrderedDict()

@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from eloquence.bootstrap.current import Current
 from eloquence.bootstrap.practice import practice
 from eloquence.bootstrap.stages import choices, serving
 from eloquence.coaching.session import Status
@@ -52,14 +53,15 @@ class Ticket:
 
 @asynccontextmanager
 async def open_rooms(
-    settings: Settings, library: Library, store: SqlSessionStore
+    current: Current, library: Library, store: SqlSessionStore
 ) -> AsyncIterator["Rooms"]:
     """The rooms of these settings' LiveKit server, which need not be there yet."""
+    settings = current.settings
     secret = settings.livekit_api_secret.get_secret_value()
     async with LiveKitServer(
         settings.livekit_url, settings.livekit_api_key, secret, agent_name=settings.agent_name
     ) as livekit:
-        rooms = Rooms(settings, library, store, livekit)
+        rooms = Rooms(current, library, store, livekit)
         try:
             yield rooms
         finally:
@@ -71,14 +73,18 @@ class Rooms:
     StorageError; a session that is not of that account raises SessionNotFoundError."""
 
     def __init__(
-        self, settings: Settings, library: Library, store: SqlSessionStore, livekit: LiveKitServer
+        self, current: Current, library: Library, store: SqlSessionStore, livekit: LiveKitServer
     ) -> None:
-        self._settings = settings
+        self._current = current
         self._library = library
         self._store = store
         self.livekit = livekit
         self._asking: dict[tuple[str, str], asyncio.Task[Ticket]] = {}
         self._warming: asyncio.Task[None] | None = None
+
+    @property
+    def _settings(self) -> Settings:
+        return self._current.settings
 
     async def warm(self) -> None:
         """Reads the exercises and loads the providers, once; whoever asks meanwhile waits."""

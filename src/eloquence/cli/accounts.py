@@ -181,6 +181,7 @@ def _with_store(work: "Callable[[SqlSessionStore], Awaitable[T]]") -> T:
 
 async def _shut_out(store: "SqlSessionStore", account: "Account") -> None:
     """Disables an account, and ends its live sessions in rooms with those rooms."""
+    from eloquence.bootstrap.current import Current
     from eloquence.bootstrap.rooms import open_rooms
     from eloquence.config import load
     from eloquence.storage import content
@@ -188,7 +189,7 @@ async def _shut_out(store: "SqlSessionStore", account: "Account") -> None:
     settings = load()
     await store.accounts.disable(account.id)
     if settings.in_rooms:
-        async with open_rooms(settings, content.load(settings.content), store) as rooms:
+        async with open_rooms(Current(settings), content.load(settings.content), store) as rooms:
             await rooms.end_all(account)
     else:  # their coaches leave by themselves
         await store.requests.finish_all(account.id, "interrupted", "operator")

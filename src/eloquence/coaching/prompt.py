@@ -32,9 +32,10 @@ def instructions(
     *,
     level: int = 1,
     exam: bool = False,
+    besides: str = "",
 ) -> str:
     """The system prompt: who one is, the scene, how demanding to be (the scenario's level, 1..4),
-    then the manners of spoken conversation."""
+    what an operator says `besides` (LLM-11), then the manners of spoken conversation."""
     language = exercise.language
     parts = [character.prompt.strip(), scenario.prompts.system.strip()]
     if scenario.context:
@@ -44,7 +45,7 @@ def instructions(
     levels = exercise.levels_of(scenario)
     if levels:
         parts.append(levels[min(level, len(levels)) - 1].prompt.strip())
-    parts.append(_MANNERS[language])
+    parts += [besides.strip(), _MANNERS[language]]
     if exam:
         parts.append(_EXAM[language])
     return "\n\n".join(part for part in parts if part)

@@ -471,6 +471,7 @@ class Conversation:
             plan.scenario,
             level=self._guidance.level or 1,
             exam=plan.session.exam,
+            besides=plan.instructions,
         )
 
     def _ahead(self) -> str | None:

@@ -93,6 +93,8 @@ class Plan:
     forbidden: str = ""
     """The word that a drill forbids."""
     seed: int = 0
+    instructions: str = ""
+    """What the operator tells every language model besides its character."""
     resumed: Resumed | None = None
     """What was said before, when the conversation goes on from another process."""
     away: float = 300.0

@@ -108,8 +108,11 @@ def _stages(settings: Settings, language: Language) -> dict[str, Any]:
 
 
 def _problems(eloquence: Eloquence, who: Account) -> list[str]:
-    """What is wrong in the content, for who can mend it."""
-    return [str(problem) for problem in eloquence.library.problems] if who.may("author") else []
+    """What is wrong in the content and in the settings, for who can mend it."""
+    found = [str(problem) for problem in eloquence.library.problems] if who.may("author") else []
+    if who.may("operator") and (problem := eloquence.current.problem) is not None:
+        found.append(str(problem))
+    return found
 
 
 @router.get("/exercises")
