@@ -77,12 +77,50 @@ class StageSettings(BaseModel):
         return value
 
 
+class PluginsSettings(BaseModel):
+    """Which plugins take part in conversations, in this order. What else is in the table is the
+    options of a plugin, by its name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    enabled: tuple[str, ...] = ()
+    required: tuple[str, ...] = ("profanity_filter",)
+    """Those without which the coach says nothing of its own, besides those that say so of
+    themselves."""
+    seconds: Annotated[float, Field(gt=0, le=2)] = 0.3
+    """Seconds that a conversation waits for one call."""
+    memory_mb: Annotated[int, Field(ge=64)] = 256
+    """Memory (MB) that a plugin may use in one conversation."""
+    options: dict[str, dict[str, Any]] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read(cls, value: object) -> object:
+        """From `"name,name"`, JSON, or a table with a table of options for each plugin."""
+        if isinstance(value, str):
+            value = json.loads(value) if value.lstrip().startswith("{") else {"enabled": value}
+        if not isinstance(value, dict):
+            return value
+        read = {name: one for name, one in value.items() if not isinstance(one, dict)}
+        tables = {name: one for name, one in value.items() if isinstance(one, dict)}
+        return {**read, "options": {**tables.pop("options", {}), **tables}}
+
+    @field_validator("enabled", "required", mode="before")
+    @classmethod
+    def _read_names(cls, value: object) -> object:
+        names = value.split(",") if isinstance(value, str) else value
+        if isinstance(names, list | tuple) and all(isinstance(one, str) for one in names):
+            return tuple(dict.fromkeys(one.strip() for one in names if one.strip()))
+        return value
+
+
 _MEND = "Mend it in the environment (ELOQUENCE_…), .env or eloquence.toml."
 
 StageChoice = Annotated[StageSettings, NoDecode]
+PluginsChoice = Annotated[PluginsSettings, NoDecode]
 
 
-LIVE = ("stt", "llm", "tts", "agent_instructions")
+LIVE = ("stt", "llm", "tts", "plugins", "agent_instructions")
 """Settings of which the next conversation takes what is written then; all others are read once,
 when a program starts."""
 
@@ -119,6 +157,10 @@ class Settings(BaseSettings):
     """Who finds the character's words."""
     tts: StageChoice = StageSettings()
     """Who speaks them."""
+
+    plugins: PluginsChoice = PluginsSettings()
+    """Names of the plugins that take part, separated by commas, or a table. Also read from
+    `ENABLED_PLUGINS`."""
 
     host: str = "127.0.0.1"
     """Address to listen on; only this machine by default."""
@@ -235,7 +277,13 @@ class Settings(BaseSettings):
             init_settings,
             env_settings,
             dotenv_settings,
-            _Source(settings_cls, {name: one.value for name, one in older.items()}),
+            _Source(
+                settings_cls,
+                {
+                    name: {"enabled": one.value} if name == "plugins" else one.value
+                    for name, one in older.items()
+                },
+            ),
             _Source(settings_cls, sources.read(sources.settings_file(flags.get("config")))),
             _Source(settings_cls, {name: {"provider": one.value} for name, one in implied.items()}),
         )
@@ -302,4 +350,12 @@ def load(**flags: Any) -> Settings:
     return settings
 
 
-__all__ = ["LIVE", "STAGES", "Settings", "StageSettings", "load", "surroundings"]
+__all__ = [
+    "LIVE",
+    "STAGES",
+    "PluginsSettings",
+    "Settings",
+    "StageSettings",
+    "load",
+    "surroundings",
+]

@@ -39,6 +39,7 @@ SHARED = (
 OLDER = (
     *(f"{stage.upper()}_PROVIDER" for stage in STAGES),
     *(name.upper() for name in SHARED),
+    "ENABLED_PLUGINS",
     "LOG_LEVEL",
     "DEBUG",
 )
@@ -167,6 +168,8 @@ def older_names(given: Mapping[str, str]) -> dict[str, Named]:
         variable = setting.upper()
         if value := given.get(variable, ""):
             found[setting] = Named(value, variable)
+    if names := given.get("ENABLED_PLUGINS", "").strip():
+        found["plugins"] = Named(names, "ENABLED_PLUGINS")
     if given.get("DEBUG", "").strip().lower() in _YES:
         found["log_level"] = Named("DEBUG", "DEBUG")
     elif level := given.get("LOG_LEVEL", "").strip().upper():
