@@ -63,7 +63,8 @@ def retry_after(error: BaseException | None) -> float | None:
         seen.add(id(error))
         if isinstance(error, ProviderError) and error.after is not None:
             return error.after
-        headers = getattr(getattr(error, "response", None), "headers", None)
+        answer = getattr(error, "response", error)  # some clients put the headers on the error
+        headers = getattr(answer, "headers", None)
         written = headers.get("retry-after") if headers is not None else None
         if written:
             return seconds_until(str(written), datetime.now(UTC))

@@ -1,0 +1,106 @@
+"""LiveKit's plugin for Deepgram, as it is used here: over the session of the process, and told when
+what Deepgram sends cannot be read, which the plugin only logs."""
+
+import asyncio
+import json
+from typing import Any, cast
+
+import aiohttp
+from livekit.agents import APIConnectionError, APIConnectOptions, APIError, stt
+from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, NotGivenOr
+from livekit.agents.utils import AudioBuffer
+from livekit.plugins import deepgram
+from livekit.plugins.deepgram.stt import SpeechStream
+
+from eloquence.conversation.stages import Resources
+from eloquence.providers._vendors import session
+
+_CLOSE_SECONDS = 1.0
+_SAID = {"Results", "SpeechStarted", "UtteranceEnd", "Metadata"}
+
+
+class Recogniser(deepgram.STT):
+    """The plugin's engine; `given` is what its constructor takes."""
+
+    def __init__(self, resources: Resources, **given: Any) -> None:
+        super().__init__(**given)
+        self._resources = resources
+
+    def _ensure_session(self) -> aiohttp.ClientSession:
+        return session(self._resources)
+
+    def stream(
+        self,
+        *,
+        language: NotGivenOr[str] = NOT_GIVEN,
+        conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS,
+    ) -> "RecognisedStream":
+        stream = RecognisedStream(
+            stt=self,
+            conn_options=conn_options,
+            opts=self._sanitize_options(language=language),
+            api_key=self._api_key,
+            http_session=self._ensure_session(),
+            base_url=self._opts.endpoint_url,
+        )
+        self._streams.add(stream)
+        return stream
+
+    async def _recognize_impl(
+        self,
+        buffer: AudioBuffer,
+        *,
+        language: NotGivenOr[str] = NOT_GIVEN,
+        conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS,
+    ) -> stt.SpeechEvent:
+        try:
+            return await super()._recognize_impl(
+                buffer, language=language, conn_options=conn_options
+            )
+        except APIConnectionError as error:
+            if isinstance(error.__cause__, KeyError | ValueError | TypeError | LookupError):
+                raise APIError("The transcription cannot be read.") from None
+            raise
+
+
+class RecognisedStream(SpeechStream):
+    async def _connect_ws(self) -> aiohttp.ClientWebSocketResponse:
+        return cast("aiohttp.ClientWebSocketResponse", _Line(await super()._connect_ws()))
+
+
+class _Line:
+    """A socket on which everything that comes can be read, or else fails; closing it takes a second
+    at most, also when nobody answers."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._socket = socket
+
+    async def receive(self) -> aiohttp.WSMessage:
+        message = await self._socket.receive()
+        written = message.type in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY)
+        if written and not _readable(message.data):
+            raise APIError("What Deepgram sends cannot be read.")
+        return message
+
+    async def close(self) -> None:
+        try:
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self._socket.close()
+        except TimeoutError:
+            pass
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._socket, name)
+
+
+def _readable(written: str | bytes) -> bool:
+    try:
+        said = json.loads(written)
+        if said["type"] != "Results":
+            return said["type"] in _SAID
+        return all(
+            isinstance(heard["transcript"], str) and isinstance(heard["words"], list)
+            for heard in said["channel"]["alternatives"]
+        )
+    except (ValueError, TypeError, LookupError):
+        return False

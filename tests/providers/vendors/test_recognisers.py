@@ -1,0 +1,273 @@
+"""Vendors' recognisers: their real clients against hosts that speak their wire formats, also
+badly."""
+
+import asyncio
+import gc
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from livekit.agents import APIError, stt
+from livekit.agents.types import APIConnectOptions
+
+from eloquence import registry
+from eloquence.conversation.faults import cause_of
+from eloquence.conversation.stages import Resources
+from eloquence.errors import ConfigurationError, DependencyNotFoundError, SpeechToTextError
+from eloquence.observability.logs import FORMAT, Line
+from eloquence.providers import _vendors
+from eloquence.testing.context import stage_context
+from eloquence.testing.hearing import Samples, finals, frames, heard, silence
+from eloquence.testing.services import tone
+from eloquence.testing.vendors import KEY, Mode, Vendor, local_server
+
+Kind = stt.SpeechEventType
+CANARY = "canari"
+VENDORS = ["deepgram"]
+SPEECH: Samples = np.frombuffer(tone(1.6, 16_000), "<i2")
+SAID = np.concatenate([silence(0.5), SPEECH, silence(0.6)])
+
+
+@pytest.fixture(params=VENDORS)
+def vendor(request: pytest.FixtureRequest) -> Iterator[Vendor]:
+    with local_server("stt", request.param) as running:
+        running.text = f"euh bonjour le {CANARY} jaune"
+        yield running
+
+
+def recogniser(vendor: Vendor, resources: Resources, **given: object) -> "stt.STT[str]":
+    provider = registry.provider("stt", vendor.name)
+    options = provider.parse({**vendor.options, **given}, {})
+    made: stt.STT[str] = provider.create(options, stage_context(resources=resources))
+    return made
+
+
+async def failed(made: "stt.STT[str]") -> APIError | TimeoutError:
+    """How the stage fails at speech, which it must within three seconds."""
+    options = APIConnectOptions(max_retry=0, timeout=0.5)
+    stream = made.stream(conn_options=options)
+    try:
+        async with asyncio.timeout(3):
+            for frame in frames(SAID):
+                stream.push_frame(frame)
+            with pytest.raises((APIError, TimeoutError)) as caught:
+                async for _ in stream:
+                    pass
+    finally:
+        await stream.aclose()
+    return caught.value
+
+
+async def test_each_word_comes_with_its_time_and_how_sure_it_is(
+    vendor: Vendor, resources: Resources
+) -> None:
+    """The scores count words in time: fillers too."""
+    made = recogniser(vendor, resources)
+    events = await heard(made, SAID)
+    kinds = [event.type for event in events]
+    assert kinds[0] is Kind.START_OF_SPEECH
+    assert kinds.count(Kind.START_OF_SPEECH) == kinds.count(Kind.END_OF_SPEECH) == 1
+    assert Kind.INTERIM_TRANSCRIPT in kinds
+    (said,) = finals(events)
+    assert said.text == vendor.text
+    assert said.words is not None
+    assert [str(word) for word in said.words] == vendor.text.split()
+    starts = [word.start_time for word in said.words]
+    assert starts == pytest.approx([0.5 + 0.32 * number for number in range(5)], abs=0.1)
+    assert [word.end_time for word in said.words][-1] == pytest.approx(2.1, abs=0.1)
+    assert all(word.confidence == pytest.approx(0.9) for word in said.words)
+    assert 0 < said.confidence <= 1
+    assert said.language.language == "fr"
+    assert made.capabilities.aligned_transcript == "word"
+    assert made.model not in ("", "unknown")
+    assert made.provider not in ("", "unknown")
+
+
+async def test_two_stretches_of_speech_are_two_transcripts_in_order(
+    vendor: Vendor, resources: Resources
+) -> None:
+    events = await heard(recogniser(vendor, resources), np.concatenate([SAID, SAID]))
+    one, two = finals(events)
+    assert one.end_time < two.start_time
+    assert two.start_time == pytest.approx(one.start_time + len(SAID) / 16_000, abs=0.1)
+
+
+async def test_silence_gives_no_words(vendor: Vendor, resources: Resources) -> None:
+    assert finals(await heard(recogniser(vendor, resources), silence(2))) == []
+
+
+async def test_speech_without_words_gives_no_words(vendor: Vendor, resources: Resources) -> None:
+    vendor.mode = "empty"
+    assert finals(await heard(recogniser(vendor, resources), SAID)) == []
+
+
+async def test_speech_that_is_still_going_on_at_the_end_is_not_lost(
+    vendor: Vendor, resources: Resources
+) -> None:
+    (said,) = finals(await heard(recogniser(vendor, resources), SPEECH))
+    assert said.text == vendor.text
+
+
+@pytest.mark.parametrize(
+    ("mode", "causes"),
+    [
+        ("401", {"authentication"}),
+        ("402", {"rate_limit"}),
+        ("429", {"rate_limit"}),
+        ("500", {"internal"}),
+        ("hang", {"timeout", "unreachable"}),
+        ("close_mid", {"unreachable", "internal"}),
+        ("html", {"unreachable", "bad_answer"}),
+        ("garbage", {"bad_answer"}),
+    ],
+)
+async def test_a_recogniser_that_fails_tells_its_cause_in_time_and_nothing_of_what_was_said(
+    vendor: Vendor,
+    resources: Resources,
+    mode: Mode,
+    causes: set[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """S01-S07"""
+    vendor.mode = mode
+    with caplog.at_level(logging.DEBUG):
+        error: BaseException | None = await failed(recogniser(vendor, resources))
+    assert cause_of(error) in causes
+    assert len(vendor.asked) == 1, "no hammering"
+    told = "".join(Line(FORMAT).format(record) for record in caplog.records)
+    while error is not None:
+        told += f"{error} {error!r}"
+        error = error.__cause__ or error.__context__
+    assert KEY not in told
+    assert CANARY not in told
+
+
+async def test_nothing_of_what_was_said_is_logged(
+    vendor: Vendor, resources: Resources, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        assert finals(await heard(recogniser(vendor, resources), SAID))
+    told = "".join(Line(FORMAT).format(record) for record in caplog.records)
+    assert KEY not in told
+    assert CANARY not in told
+
+
+async def test_a_host_that_is_not_there_is_unreachable(
+    vendor: Vendor, resources: Resources
+) -> None:
+    address = next(name for name in vendor.options if name != "api_key")
+    error = await failed(recogniser(vendor, resources, **{address: "http://127.0.0.1:9"}))
+    assert cause_of(error) in {"unreachable", "timeout", "internal"}
+
+
+@pytest.mark.parametrize("mode", ["ok", "hang", "stall_mid", "headers_then_hang"])
+async def test_leaving_at_any_moment_leaves_nothing_running(
+    vendor: Vendor, resources: Resources, mode: Mode
+) -> None:
+    made = recogniser(vendor, resources)
+    await heard(made, SAID)  # what is shared has been made
+    before = asyncio.all_tasks()
+    vendor.mode = mode
+    stream = made.stream(conn_options=APIConnectOptions(max_retry=0, timeout=5))
+    for frame in frames(SPEECH):
+        stream.push_frame(frame)
+    if mode == "ok":
+        await asyncio.wait_for(anext(stream), 3)
+    async with asyncio.timeout(2):
+        await stream.aclose()
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() <= before
+    vendor.mode = "ok"
+    assert finals(await heard(made, SAID)), "and it hears again"
+    await made.aclose()
+    await made.aclose()
+    gc.collect()  # what is not closed would warn
+
+
+async def test_a_conversation_is_heard_by_a_stage_of_its_own(
+    vendor: Vendor, resources: Resources
+) -> None:
+    one, two = recogniser(vendor, resources), recogniser(vendor, resources)
+    assert one is not two
+    both = await asyncio.gather(heard(one, SAID), heard(two, SAID))
+    assert [finals(events)[0].text for events in both] == [vendor.text] * 2
+
+
+@pytest.mark.parametrize("name", VENDORS)
+def test_a_bad_option_is_named(name: str) -> None:
+    with pytest.raises(ConfigurationError, match="modell"):
+        registry.provider("stt", name).parse({"modell": "x"}, {})
+
+
+@pytest.mark.parametrize(("mode", "ready"), [("ok", True), ("401", False), ("500", False)])
+async def test_the_probe_asks_the_vendor_whether_the_key_works(
+    vendor: Vendor, mode: Mode, ready: bool
+) -> None:
+    vendor.mode = mode
+    provider = registry.provider("stt", vendor.name)
+    assert provider.probe is not None
+    told = await provider.probe(provider.parse(vendor.options, {}), "fr")
+    assert told.ready is ready
+    assert ready or told.mend
+    assert KEY not in repr(told)
+
+
+async def test_the_probe_does_not_wait_for_a_host_that_is_silent(
+    vendor: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_vendors, "PROBE_SECONDS", 0.3)
+    vendor.mode = "hang"
+    provider = registry.provider("stt", vendor.name)
+    assert provider.probe is not None
+    async with asyncio.timeout(2):
+        told = await provider.probe(provider.parse(vendor.options, {}), "fr")
+    assert not told.ready
+    assert "in time" in told.detail
+
+
+USUAL: list[tuple[str, dict[str, str], str]] = [
+    ("deepgram", {"DEEPGRAM_API_KEY": "k"}, "api.deepgram.com"),
+]
+
+
+@pytest.mark.parametrize(("name", "environment", "host"), USUAL)
+def test_the_vendors_usual_variables_make_it_ready_and_who_hears_is_named(
+    name: str, environment: dict[str, str], host: str
+) -> None:
+    provider = registry.provider("stt", name)
+    ready = provider.check(provider.parse({}, environment), "fr")
+    assert ready.ready
+    assert ready.leaves_machine == host
+    assert provider.languages == {"fr", "en"}
+
+
+@pytest.mark.parametrize(("name", "variable"), [("deepgram", "DEEPGRAM_API_KEY")])
+async def test_without_a_key_the_variable_is_named(
+    name: str, variable: str, resources: Resources
+) -> None:
+    provider = registry.provider("stt", name)
+    options = provider.parse({}, {})
+    ready = provider.check(options, "fr")
+    assert not ready.ready
+    assert variable in ready.mend
+    with pytest.raises(SpeechToTextError, match=variable) as caught:
+        provider.create(options, stage_context(resources=resources))
+    assert caught.value.cause == "authentication"
+
+
+@pytest.mark.parametrize(("name", "environment", "_"), USUAL)
+def test_without_its_package_the_command_is_named(
+    name: str,
+    environment: dict[str, str],
+    _: str,
+    resources: Resources,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    provider = registry.provider("stt", name)
+    options: Any = provider.parse({}, environment)
+    monkeypatch.setattr(_vendors, "installed", lambda package: False)
+    assert f"pip install 'eloquence[{name}]'" in provider.check(options, "fr").mend
+    with pytest.raises(DependencyNotFoundError, match="pip install"):
+        provider.create(options, stage_context(resources=resources))

@@ -1,0 +1,272 @@
+"""Vendors' voices: their real clients against hosts that speak their wire formats, also badly."""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from livekit.agents import APIError, tts
+from livekit.agents.types import USERDATA_TIMED_TRANSCRIPT, APIConnectOptions
+
+from eloquence import registry
+from eloquence.coaching.character import Voice
+from eloquence.conversation.faults import cause_of, retry_after
+from eloquence.conversation.stages import Resources
+from eloquence.errors import ConfigurationError, DependencyNotFoundError, TextToSpeechError
+from eloquence.observability.logs import FORMAT, Line
+from eloquence.providers import _vendors
+from eloquence.testing.context import stage_context
+from eloquence.testing.vendors import KEY, RETRY_AFTER, Mode, Vendor, local_server
+
+ONCE = APIConnectOptions(max_retry=0, timeout=5)
+SHORT = {"first": 0.3, "idle": 0.3, "total": 3.0}
+CANARY = "un canari jaune"
+TEXT = f"Bonjour. C’est {CANARY}, votre coach & amie : on commence ?"
+VENDORS = ["elevenlabs", "azure"]
+
+
+@pytest.fixture(params=VENDORS)
+def vendor(request: pytest.FixtureRequest) -> Iterator[Vendor]:
+    with local_server("tts", request.param) as running:
+        yield running
+
+
+def voice(
+    vendor: Vendor, resources: Resources, kind: Voice | None = None, **given: object
+) -> "tts.TTS[Any]":
+    provider = registry.provider("tts", vendor.name)
+    options = provider.parse({**vendor.options, **SHORT, **given}, {})
+    made: tts.TTS[Any] = provider.create(options, stage_context(resources=resources, voice=kind))
+    return made
+
+
+async def spoken(made: "tts.TTS[Any]") -> tuple[bytes, str]:
+    pcm, text = b"", ""
+    async with made.stream(conn_options=ONCE) as stream:
+        stream.push_text(TEXT)
+        stream.end_input()
+        async for audio in stream:
+            assert audio.frame.sample_rate == 24_000
+            pcm += audio.frame.data.tobytes()
+            text += "".join(audio.frame.userdata.get(USERDATA_TIMED_TRANSCRIPT, []))
+    return pcm, text
+
+
+async def test_each_sentence_becomes_sound_that_carries_its_text(
+    vendor: Vendor, resources: Resources
+) -> None:
+    pcm, text = await spoken(voice(vendor, resources))
+    assert len(pcm) == pytest.approx(2 * 48_000 * vendor.speech_seconds, abs=2_000)
+    assert np.abs(np.frombuffer(pcm, np.int16)).max() > 1_000
+    assert text.split() == TEXT.split()
+    assert len(vendor.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("mode", "why"),
+    [
+        ("401", "authentication"),
+        ("402", "rate_limit"),
+        ("429", "rate_limit"),
+        ("500", "internal"),
+        ("hang", "timeout"),
+        ("headers_then_hang", "timeout"),
+        ("stall_mid", "timeout"),
+        ("close_mid", "unreachable"),
+        ("empty", "bad_answer"),
+        ("html", "bad_answer"),
+        ("garbage", "bad_answer"),
+    ],
+)
+async def test_a_voice_that_fails_tells_its_cause_in_time_and_nothing_of_what_was_said(
+    vendor: Vendor,
+    resources: Resources,
+    mode: Mode,
+    why: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """T01-T04: one request, one error, within the deadlines, and neither key nor text in it."""
+    vendor.mode = mode
+    made = voice(vendor, resources)
+    with caplog.at_level(logging.DEBUG):
+        async with asyncio.timeout(2):
+            with pytest.raises(APIError) as caught:
+                await made.synthesize(TEXT, conn_options=ONCE).collect()
+    assert cause_of(caught.value) == why
+    assert len(vendor.asked) == 1, "no hammering"
+    assert retry_after(caught.value) == (RETRY_AFTER if mode == "429" else None)
+    told = "".join(Line(FORMAT).format(record) for record in caplog.records)
+    error: BaseException | None = caught.value
+    while error is not None:
+        told += f"{error} {error!r}"
+        error = error.__cause__ or error.__context__
+    assert KEY not in told
+    assert CANARY not in told
+
+
+async def test_a_host_that_is_not_there_is_unreachable(
+    vendor: Vendor, resources: Resources
+) -> None:
+    address = next(name for name in vendor.options if name != "api_key")
+    made = voice(vendor, resources, **{address: "http://127.0.0.1:9"})
+    with pytest.raises(APIError) as caught:
+        await made.synthesize("Bonjour.", conn_options=ONCE).collect()
+    assert cause_of(caught.value) == "unreachable"
+
+
+async def test_an_interruption_leaves_nothing_running_and_the_voice_speaks_again(
+    vendor: Vendor, resources: Resources
+) -> None:
+    made = voice(vendor, resources)
+    await spoken(made)  # what is shared has been made
+    before = asyncio.all_tasks()
+    vendor.mode = "stall_mid"
+    stream = made.synthesize(TEXT, conn_options=ONCE)
+    await asyncio.wait_for(anext(stream), 2)
+    await stream.aclose()
+    await stream.aclose()
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() <= before
+    vendor.mode = "ok"
+    assert (await spoken(made))[0]
+    await made.aclose()
+    await made.aclose()
+
+
+async def test_conversations_share_one_session_which_is_closed_with_what_they_share(
+    vendor: Vendor,
+) -> None:
+    """B-01"""
+    resources = Resources()
+    await asyncio.gather(spoken(voice(vendor, resources)), spoken(voice(vendor, resources)))
+    session = _vendors.session(resources, sound=True)
+    assert not session.closed
+    await resources.close()
+    assert session.closed
+
+
+@pytest.mark.parametrize("kind", ["feminine", "masculine"])
+@pytest.mark.parametrize("given", ["alloy", "onyx", "somebody", ""])
+async def test_a_voice_of_another_vendor_is_replaced_and_that_is_told(
+    vendor: Vendor, resources: Resources, kind: Any, given: str
+) -> None:
+    """X-29"""
+    provider = registry.provider("tts", vendor.name)
+    ready = provider.check(provider.parse({**vendor.options, "voice": given}, {}), "fr")
+    assert ready.ready
+    assert ("Warning" in ready.detail and given in ready.detail) == bool(given)
+    await spoken(voice(vendor, resources, Voice(kind=kind), voice=given))
+    like = {"alloy": "feminine", "onyx": "masculine"}.get(given, kind)
+    fitting = {
+        "elevenlabs": {"feminine": "EXAVITQu4vr4xnSDxMaL", "masculine": "JBFqnCBsd6RMkjVDRZzb"},
+        "azure": {"feminine": "fr-FR-DeniseNeural", "masculine": "fr-FR-HenriNeural"},
+    }
+    wanted = fitting[vendor.name][like]
+    assert all(wanted in f"{asked.path}{asked.body!r}" for asked in vendor.asked)
+
+
+async def test_a_voice_of_its_own_is_taken_from_the_options_before_the_characters(
+    vendor: Vendor, resources: Resources
+) -> None:
+    own = {"elevenlabs": "Xb7hH8MSUJpSbSDYk0k2", "azure": "fr-FR-EloiseNeural"}[vendor.name]
+    pinned = Voice(names={vendor.name: own})
+    await spoken(voice(vendor, resources, pinned))
+    assert own in f"{vendor.asked[0].path}{vendor.asked[0].body!r}"
+    provider = registry.provider("tts", vendor.name)
+    ready = provider.check(provider.parse({**vendor.options, "voice": own}, {}), "fr")
+    assert "Warning" not in ready.detail
+
+
+@pytest.mark.parametrize("name", VENDORS)
+@pytest.mark.parametrize("bad", [{"voise": "alloy"}, {"first": 0}, {"speed": 9}])
+def test_a_bad_option_is_named(name: str, bad: dict[str, object]) -> None:
+    with pytest.raises(ConfigurationError, match=next(iter(bad))):
+        registry.provider("tts", name).parse(bad, {})
+
+
+@pytest.mark.parametrize(("mode", "ready"), [("ok", True), ("401", False), ("500", False)])
+async def test_the_probe_asks_the_vendor_whether_the_key_works(
+    vendor: Vendor, mode: Mode, ready: bool
+) -> None:
+    vendor.mode = mode
+    provider = registry.provider("tts", vendor.name)
+    assert provider.probe is not None
+    told = await provider.probe(provider.parse(vendor.options, {}), "fr")
+    assert told.ready is ready
+    assert ready or told.mend
+    assert KEY not in repr(told)
+
+
+async def test_the_probe_refuses_a_wrong_key_and_names_its_variable(vendor: Vendor) -> None:
+    provider = registry.provider("tts", vendor.name)
+    assert provider.probe is not None
+    wrong = provider.parse({**vendor.options, "api_key": "wrong"}, {})
+    told = await provider.probe(wrong, "fr")
+    assert not told.ready
+    assert {"elevenlabs": "ELEVEN_API_KEY", "azure": "AZURE_SPEECH_KEY"}[vendor.name] in told.mend
+
+
+async def test_the_probe_does_not_wait_for_a_host_that_is_silent(
+    vendor: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_vendors, "PROBE_SECONDS", 0.3)
+    vendor.mode = "hang"
+    provider = registry.provider("tts", vendor.name)
+    assert provider.probe is not None
+    async with asyncio.timeout(2):
+        told = await provider.probe(provider.parse(vendor.options, {}), "fr")
+    assert not told.ready
+    assert "in time" in told.detail
+
+
+@pytest.mark.parametrize(
+    ("name", "environment", "host"),
+    [
+        ("elevenlabs", {"ELEVEN_API_KEY": "k"}, "api.elevenlabs.io"),
+        ("elevenlabs", {"ELEVENLABS_API_KEY": "k"}, "api.elevenlabs.io"),
+        (
+            "azure",
+            {"AZURE_SPEECH_KEY": "k", "AZURE_SPEECH_REGION": "francecentral"},
+            "francecentral.tts.speech.microsoft.com",
+        ),
+    ],
+)
+def test_the_vendors_usual_variables_make_it_ready_and_who_receives_the_text_is_named(
+    name: str, environment: dict[str, str], host: str
+) -> None:
+    provider = registry.provider("tts", name)
+    ready = provider.check(provider.parse({}, environment), "fr")
+    assert ready.ready
+    assert ready.leaves_machine == host
+    assert provider.languages == {"fr", "en"}
+
+
+@pytest.mark.parametrize(
+    ("name", "variable"), [("elevenlabs", "ELEVEN_API_KEY"), ("azure", "AZURE_SPEECH_REGION")]
+)
+async def test_without_a_key_the_variable_is_named(
+    name: str, variable: str, resources: Resources
+) -> None:
+    provider = registry.provider("tts", name)
+    options = provider.parse({}, {})
+    ready = provider.check(options, "fr")
+    assert not ready.ready
+    assert variable in ready.mend
+    with pytest.raises(TextToSpeechError, match=variable) as caught:
+        provider.create(options, stage_context(resources=resources))
+    assert caught.value.cause == "authentication"
+
+
+@pytest.mark.parametrize("name", VENDORS)
+def test_without_its_package_the_command_is_named(
+    name: str, resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = registry.provider("tts", name)
+    given = {"api_key": "k"} | ({"region": "francecentral"} if name == "azure" else {})
+    options = provider.parse(given, {})
+    monkeypatch.setattr(_vendors, "installed", lambda package: False)
+    assert f"pip install 'eloquence[{name}]'" in provider.check(options, "fr").mend
+    with pytest.raises(DependencyNotFoundError, match="pip install"):
+        provider.create(options, stage_context(resources=resources))
