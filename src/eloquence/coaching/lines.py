@@ -63,6 +63,9 @@ class Lines(Model):
 
     silence: Variants
     no_answer: Variants
+    voice_lost: Variants
+    """What the recordings `recorded/voice_lost_<n>.ogg` say when no voice is left for an answer,
+    which is shown: the first time, and from then on until a voice is back."""
     backchannels: frozenset[str]
     warm_up: WarmUpLines
     microphone: dict[Literal["noisy", "clipping", "quiet"], str]

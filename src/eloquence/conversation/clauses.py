@@ -71,10 +71,11 @@ class Clauses:
     def _take(self, end: int) -> Clause:
         clause, self._text = self._text[:end], self._text[end:]
         self._begun = True
-        return Clause(clause, _pause(clause))
+        return Clause(clause, pause_after(clause))
 
 
-def _pause(text: str) -> float:
+def pause_after(text: str) -> float:
+    """Seconds of silence that are due after a clause, by the mark it ends with."""
     marks = re.findall(r"[.!?…;:,]", text[-6:])
     if not marks:
         return 0.0

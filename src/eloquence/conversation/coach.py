@@ -4,18 +4,22 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Callable
+from contextlib import aclosing
+from typing import Any
 
 from livekit import rtc
-from livekit.agents import Agent, ModelSettings, llm, stt, utils
+from livekit.agents import Agent, ModelSettings, llm, stt, tts, utils
 from livekit.agents.types import USERDATA_TIMED_TRANSCRIPT, FlushSentinel
 from livekit.agents.voice.io import TimedString
 
 from eloquence.conversation.clauses import Clauses
+from eloquence.conversation.fallback.voices import Answer, Voices
 from eloquence.conversation.listening import Listening, is_backchannel, plain
 from eloquence.conversation.tape import RATE, TapedInput
 from eloquence.conversation.turn_taking import SILENCE
 from eloquence.conversation.utterance import UTTERANCE, Utterance
 from eloquence.delivery.words import Word
+from eloquence.errors import Cause, TextToSpeechError
 
 _JUMP = 0.05
 """Seconds by which two frames may miss each other and still be one stretch of sound."""
@@ -28,9 +32,9 @@ class Coach(Agent):
 
     `listening` collects what the learner says. `speaking()` tells whether the learner can hear
     the character right now; `ahead()` gives a line that is said in place of the model's answer, as
-    the one that ends the exercise once its time is over, else None. With `keep_sound` each
-    utterance keeps its samples for the recording. `context` is what was said before, when the
-    conversation goes on from an earlier process.
+    the one that ends the exercise once its time is over, else None. `unsaid` is told why no voice
+    is left. With `keep_sound` each utterance keeps its samples for the recording. `context` is
+    what was said before, when the conversation goes on from an earlier process.
     """
 
     def __init__(
@@ -42,6 +46,7 @@ class Coach(Agent):
         speaking: Callable[[], bool],
         ahead: Callable[[], str | None],
         keep_sound: bool,
+        unsaid: Callable[[Cause], None] = lambda cause: None,
         context: llm.ChatContext | None = None,
     ) -> None:
         super().__init__(instructions=instructions, chat_ctx=context)
@@ -50,6 +55,7 @@ class Coach(Agent):
         self._speaking = speaking
         self._ahead = ahead
         self._keep_sound = keep_sound
+        self._unsaid = unsaid
         self.reply = ""
         """What the model has written of its latest answer."""
         self.utterance: Utterance | None = None
@@ -146,33 +152,46 @@ class Coach(Agent):
             async for frame in frames:
                 yield _tagged(frame, utterance, 0.0)
         else:
+            said = voice.answer() if isinstance(voice, Voices) else voice
             clauses = Clauses()
             async for chunk in text:
                 utterance.text += chunk
                 for clause in clauses.push(chunk):
-                    async for frame in self._speech(clause.text, utterance):
-                        yield frame
+                    async with aclosing(self._speech(said, clause.text, utterance)) as frames:
+                        async for frame in frames:
+                            yield frame
             for clause in clauses.flush():
-                async for frame in self._speech(clause.text, utterance):
-                    yield frame
+                async with aclosing(self._speech(said, clause.text, utterance)) as frames:
+                    async for frame in frames:
+                        yield frame
         utterance.complete = True
 
     async def _speech(
-        self, clause: str, utterance: Utterance
+        self, voice: Answer | tts.TTS[Any], clause: str, utterance: Utterance
     ) -> AsyncGenerator[rtc.AudioFrame, None]:
+        """A clause in sound or, once no voice is left, shown beside the sentence that says so."""
+        if utterance.unsaid is not None:
+            utterance.show(clause)
+            return
         spoken = _NOT_SPOKEN.sub(" ", clause).strip()
         if not any(letter.isalnum() for letter in spoken):
             return
-        voice = self.session.tts
-        assert voice is not None
         begins = utterance.duration
         known = len(utterance.timed)
         conn_options = self.session.conn_options.tts_conn_options
-        async with voice.synthesize(spoken, conn_options=conn_options) as stream:
-            async for audio in stream:
-                yield _tagged(audio.frame, utterance, begins)
-        if len(utterance.timed) == known:
-            utterance.spread(clause, begins)
+        try:
+            async with voice.synthesize(spoken, conn_options=conn_options) as stream:
+                async for audio in stream:
+                    yield _tagged(audio.frame, utterance, begins)
+        except TextToSpeechError as error:
+            if not isinstance(voice, Answer):
+                raise
+            self._unsaid(error.cause)
+            utterance.lose(clause, known)
+            for frame in voice.voices.apology():
+                yield _tagged(frame, utterance, begins)
+        else:
+            utterance.close(clause, begins, known)
 
 
 class Places:

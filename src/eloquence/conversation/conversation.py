@@ -195,6 +195,7 @@ class Conversation:
             speaking=lambda: transport.audible,
             ahead=self._ahead,
             keep_sound=plan.recording is not None,
+            unsaid=self._note_unsaid,
             context=_read(said, self._read_from),
         )
         chosen = plan.patience if since is None else since.patience
@@ -954,6 +955,10 @@ class Conversation:
                 self._apology_owed = True
             else:
                 self._apologise()
+
+    def _note_unsaid(self, cause: Cause) -> None:
+        """No voice is left for an answer, which is shown while a recorded sentence says so."""
+        self._tell(f"tts_{cause}", self._plan.lines.voice_lost[0])
 
     def _show_unspoken(self) -> None:
         utterance = self._coach.utterance

@@ -36,6 +36,31 @@ class Utterance:
     recorded: int = 0
     """Samples given to the recording."""
 
+    unsaid: float | None = None
+    """From which second on its text is shown because no voice says it; None while one does."""
+
+    def close(self, clause: str, begins: float, known: int) -> None:
+        """A clause was said from `begins` on, `known` words before it. Words that its voice gave
+        no times for are spread."""
+        if len(self.timed) == known:
+            self.spread(clause, begins)
+        elif clause[-1:].isspace():  # the space after a clause is none of its voice's
+            text, start = self.timed[-1]
+            self.timed[-1] = (text.rstrip() + " ", start)
+
+    def lose(self, clause: str, known: int) -> None:
+        """No voice says the rest of a clause, nor what comes after it: it is shown."""
+        self.unsaid = self.duration
+        said = sum(len(text.split()) for text, _ in self.timed[known:])
+        if said:
+            self.timed[-1] = (self.timed[-1][0].rstrip() + " ", self.timed[-1][1])
+        self.show("".join(re.findall(r"\S+\s*", clause)[said:]))
+
+    def show(self, text: str) -> None:
+        """Shows text from the moment on in which the voice was lost."""
+        if text:
+            self.timed.append((text, self.unsaid or 0.0))
+
     def spread(self, clause: str, begins: float) -> None:
         """Gives word times to a clause whose sound lies between `begins` and `duration`, in
         proportion to the length of the words, for voices that give none."""

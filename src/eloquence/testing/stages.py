@@ -11,13 +11,14 @@ from typing import Any, Literal, Never
 
 import numpy as np
 from livekit import rtc
-from livekit.agents import APIError, LanguageCode, llm, stt, tts, utils
+from livekit.agents import APIConnectionError, APIError, LanguageCode, llm, stt, tts, utils
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, APIConnectOptions
 
 RATE = 16_000
 SPEECH_RATE = 24_000
 _LOUD = 0.01
 _CHARACTERS_PER_SECOND = 15.0
+_GAP = 0.06
 
 
 class ScriptedSTT(stt.STT[Literal["metrics_collected"]]):
@@ -86,20 +87,33 @@ class _ScriptedRecognition(stt.RecognizeStream):
         )
 
 
+AnswerFault = Literal["ok", "hang", "stall", "close", "slow", "empty", "endless"]
+"""How a scripted model fails: it says nothing at all, stops half-way and holds the line or drops
+it, takes 4 s for each word, gives an answer with nothing in it, or goes on for ever."""
+
+
 class ScriptedLLM(llm.LLM[Never]):
     """Answers with the replies in order: first token after `first`, then `rate` words a second.
 
-    An `Exception` among the replies is raised in its turn. The last reply is repeated.
+    An `Exception` among the replies is raised in its turn. The last reply is repeated. `fault` may
+    be changed at any time; `open` counts the answers that are being given.
     """
 
     def __init__(
-        self, replies: Iterable[str | Exception], *, first: float = 0.2, rate: float = 40.0
+        self,
+        replies: Iterable[str | Exception],
+        *,
+        first: float = 0.2,
+        rate: float = 40.0,
+        fault: AnswerFault = "ok",
     ) -> None:
         super().__init__()
         self.replies = list(replies)
         self.first = first
         self.rate = rate
+        self.fault = fault
         self.asked: list[llm.ChatContext] = []
+        self.open = 0
 
     def chat(
         self,
@@ -120,15 +134,32 @@ class _ScriptedAnswer(llm.LLMStream):
     def __init__(self, owner: ScriptedLLM, reply: str | Exception, **rest: Any) -> None:
         self._owner = owner
         self._reply = reply
+        self._fault = owner.fault
         super().__init__(owner, **rest)
 
     async def _run(self) -> None:
-        await asyncio.sleep(self._owner.first)
+        self._owner.open += 1
+        try:
+            await self._answer()
+        finally:
+            self._owner.open -= 1
+
+    async def _answer(self) -> None:
+        await asyncio.sleep(1e9 if self._fault == "hang" else self._owner.first)
         if isinstance(self._reply, Exception):
             raise self._reply
-        for number, word in enumerate(_words(self._reply)):
+        words = [] if self._fault == "empty" else list(_words(self._reply))
+        half = len(words) // 2
+        if self._fault == "endless":
+            words = [f"{self._reply} "] * 100_000
+        between = 4.0 if self._fault == "slow" else 1 / self._owner.rate
+        for number, word in enumerate(words):
             if number:
-                await asyncio.sleep(1 / self._owner.rate)
+                await asyncio.sleep(between)
+            if number == half and self._fault == "stall":
+                await asyncio.sleep(1e9)
+            if number == half and self._fault == "close":
+                raise APIConnectionError("The connection was closed.")
             self._event_ch.send_nowait(
                 llm.ChatChunk(
                     id=uuid.uuid4().hex,
@@ -138,40 +169,136 @@ class _ScriptedAnswer(llm.LLMStream):
 
 
 class ScriptedTTS(tts.TTS[Never]):
-    """A tone as long as the text would take to say, its first sound after `first` seconds."""
+    """A tone as long as the text would take to say, its first sound after `first` seconds.
 
-    def __init__(self, *, first: float = 0.1) -> None:
+    With `tones` each word is a tone of its own, so that what was heard can be told by ear (see
+    `words_in`). `pace` is how many seconds a second of sound takes to come, 0 for all at once.
+    Each text that is asked for takes the first of `next_modes` as the mode from then on; `part` is
+    the share of the sound that comes of one that breaks off.
+    """
+
+    def __init__(
+        self,
+        *,
+        first: float = 0.1,
+        mode: SpeechMode = "ok",
+        tones: bool = False,
+        pace: float = 0.0,
+        haste: float = 1.0,
+    ) -> None:
         super().__init__(
             capabilities=tts.TTSCapabilities(streaming=False),
             sample_rate=SPEECH_RATE,
             num_channels=1,
         )
         self.first = first
+        self.mode: SpeechMode = mode
+        self.next_modes: list[SpeechMode] = []
+        self.tones = tones
+        self.pace = pace
+        self.haste = haste
+        self.part = 0.5
         self.said: list[str] = []
         self.failing: Exception | None = None
+        self.open = 0
+        """Streams that are not closed."""
 
     def synthesize(
         self, text: str, *, conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS
     ) -> tts.ChunkedStream:
         self.said.append(text)
+        if self.next_modes:
+            self.mode = self.next_modes.pop(0)
         return _ScriptedSpeech(tts=self, input_text=text, conn_options=conn_options)
+
+    def sound(self, text: str) -> bytes:
+        """What it gives for a text when all is well: PCM16."""
+        if not self.tones:
+            return tone(len(text) / _CHARACTERS_PER_SECOND / self.haste)
+        gap = bytes(2 * round(_GAP * SPEECH_RATE))
+        spoken = [_spoken(word, self.haste) for word in text.split()]
+        return gap.join(word for word in spoken if word) + gap
 
 
 class _ScriptedSpeech(tts.ChunkedStream):
+    def __init__(self, **rest: Any) -> None:
+        super().__init__(**rest)
+        assert isinstance(self._tts, ScriptedTTS)
+        self._owner = self._tts
+        self._owner.open += 1
+        self._closed = False
+
+    async def aclose(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._owner.open -= 1
+        await super().aclose()
+
     async def _run(self, output_emitter: tts.AudioEmitter) -> None:
-        owner = self._tts
-        assert isinstance(owner, ScriptedTTS)
+        owner = self._owner
+        mode = owner.mode
         await asyncio.sleep(owner.first)
         if owner.failing is not None:
             raise owner.failing
+        if mode == "hang":
+            await asyncio.Event().wait()
         output_emitter.initialize(
             request_id=utils.shortuuid(),
             sample_rate=SPEECH_RATE,
             num_channels=1,
             mime_type="audio/pcm",
         )
-        output_emitter.push(tone(len(self.input_text) / _CHARACTERS_PER_SECOND))
+        sound = owner.sound(self.input_text)
+        if mode in ("stall", "close", "truncate"):
+            sound = sound[: int(len(sound) // 2 * owner.part) * 2]
+        elif mode == "garbage":
+            sound = np.random.default_rng(0).bytes(len(sound))
+        elif mode == "empty":
+            sound = b""
+        size = 2 * SPEECH_RATE // 10
+        for at in range(0, len(sound), size):
+            output_emitter.push(sound[at : at + size])
+            await asyncio.sleep(owner.pace * size / 2 / SPEECH_RATE)
+        if mode == "stall":
+            await asyncio.Event().wait()
+        if mode == "close":
+            output_emitter.flush()
+            await asyncio.sleep(0.01)
+            raise APIConnectionError("The voice went away.")
         output_emitter.flush()
+
+
+def words_in(pcm: bytes, vocabulary: Iterable[str]) -> list[str]:
+    """The words that a voice of tones said in PCM16 at 24 kHz, one for each stretch of tone."""
+    sound = np.frombuffer(pcm, "<i2").astype(float)
+    step = SPEECH_RATE // 100
+    loud = np.abs(sound[: len(sound) // step * step]).reshape(-1, step).max(axis=1) > 1_000
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], loud, [False])).astype(int)))
+    known = {_hertz(word): word for word in vocabulary}
+    heard = []
+    for first, last in zip(edges[::2], edges[1::2], strict=True):
+        piece = sound[first * step : last * step]
+        power = np.abs(np.fft.rfft(piece * np.hanning(len(piece)), 1 << 16))
+        hertz = power.argmax() * SPEECH_RATE / (1 << 16)
+        heard.append(known[min(known, key=lambda one: abs(one - hertz))])
+    return heard
+
+
+def _spoken(word: str, haste: float) -> bytes:
+    letters = sum(letter.isalnum() for letter in word)
+    seconds = max(0.1, letters / _CHARACTERS_PER_SECOND) / haste
+    return tone(seconds, hertz=_hertz(word)) if letters else b""
+
+
+def _hertz(word: str) -> float:
+    """A pitch of its own for each word, whatever marks are around it."""
+    letters = "".join(letter for letter in word.lower() if letter.isalnum())
+    number = _pitches.setdefault(letters, len(_pitches))
+    return float(300 * 1.06 ** (number * 7 % 40))
+
+
+_pitches: dict[str, int] = {}
+"""Words in the order in which they were first said: forty of them have pitches of their own."""
 
 
 def tone(seconds: float, *, rate: int = SPEECH_RATE, hertz: float = 180.0) -> bytes:
