@@ -22,6 +22,7 @@
           SignInError                 an OpenID Connect provider could not say who somebody is
         PermissionDeniedError         the account's role does not allow this
         AccountNotFoundError          no account, or no key, of that id
+        FactNotFoundError             nothing of that id is remembered of the learner
         TooManyError                  too many requests or sessions: try again later
           SessionLiveError            one's own session is still live: go on with it, or end it
       ProviderError                   a stage failed: which one (class) and why (cause)
@@ -172,6 +173,10 @@ class PermissionDeniedError(AccessError):
 
 class AccountNotFoundError(AccessError):
     code = "account_not_found"
+
+
+class FactNotFoundError(AccessError):
+    code = "fact_not_found"
 
 
 class TooManyError(AccessError):

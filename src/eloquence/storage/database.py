@@ -147,6 +147,31 @@ requests = Table(
     Column("talked", Float),  # seconds, of a session that is deleted
 )
 
+memories = Table(
+    "memories",
+    metadata,
+    Column("learner", String(64), primary_key=True),  # those who want facts to be kept
+)
+
+facts = Table(
+    "facts",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("learner", String(64), nullable=False, index=True),
+    Column("session_id", String(64), ForeignKey("sessions.id", ondelete="CASCADE"), index=True),
+    Column("kind", String(32), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("noted_at", Float, nullable=False),
+)
+
+plugin_figures = Table(
+    "plugin_figures",
+    metadata,
+    Column("plugin", String(64), primary_key=True),
+    Column("figure", String(64), primary_key=True),
+    Column("value", Float, nullable=False),
+)
+
 _MIGRATING = 0x656C6F71
 """The advisory lock of whoever brings the tables up to date."""
 

@@ -43,7 +43,9 @@ from eloquence.storage.database import (
     turns,
 )
 from eloquence.storage.leases import Held, Lease, Pulse, lost
+from eloquence.storage.memory import Memory
 from eloquence.storage.owners import Owners
+from eloquence.storage.plugin_figures import PluginFigures
 from eloquence.storage.requests import Requests, as_row, remember_talked
 
 T = TypeVar("T")
@@ -106,6 +108,8 @@ class SqlSessionStore:
         self._thread = thread
         self.accounts = Accounts(engine, self._off_loop)
         self.requests = Requests(engine, self._off_loop)
+        self.memory = Memory(engine, self._off_loop)
+        self.plugins = PluginFigures(engine, self._off_loop)
 
     def of(self, learner: str) -> "LearnerStore":
         """The sessions of that account alone."""
@@ -247,6 +251,7 @@ class SqlSessionStore:
                     await self.delete(session_id)
                     erased += 1
         await self.requests.forget(account_id)
+        await self.memory.forget(account_id)
         await self.accounts.remove(account_id)
         await self._off_loop(self._wipe)
         return erased
