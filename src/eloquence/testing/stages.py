@@ -6,7 +6,7 @@ seconds and are kept to whatever clock the loop runs on.
 
 import asyncio
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, Never
 
 import numpy as np
@@ -19,6 +19,7 @@ SPEECH_RATE = 24_000
 _LOUD = 0.01
 _CHARACTERS_PER_SECOND = 15.0
 _GAP = 0.06
+_TONE = 180.0
 
 
 class ScriptedSTT(stt.STT[Literal["metrics_collected"]]):
@@ -168,11 +169,16 @@ class _ScriptedAnswer(llm.LLMStream):
             )
 
 
+SpeechMode = Literal["ok", "hang", "stall", "close", "truncate", "garbage", "empty"]
+"""How a scripted voice fails: it says nothing at all, stops in the middle and holds the line, drops
+it or takes that for the end, gives noise, or a sound with nothing in it."""
+
+
 class ScriptedTTS(tts.TTS[Never]):
     """A tone as long as the text would take to say, its first sound after `first` seconds.
 
-    With `tones` each word is a tone of its own, so that what was heard can be told by ear (see
-    `words_in`). `pace` is how many seconds a second of sound takes to come, 0 for all at once.
+    Each of the words in `tones` is a tone of its own, so that what was heard can be told by ear
+    (see `words_in`). `pace` is how many seconds a second of sound takes to come, 0 for all at once.
     Each text that is asked for takes the first of `next_modes` as the mode from then on; `part` is
     the share of the sound that comes of one that breaks off.
     """
@@ -182,7 +188,7 @@ class ScriptedTTS(tts.TTS[Never]):
         *,
         first: float = 0.1,
         mode: SpeechMode = "ok",
-        tones: bool = False,
+        tones: Sequence[str] = (),
         pace: float = 0.0,
         haste: float = 1.0,
     ) -> None:
@@ -216,8 +222,13 @@ class ScriptedTTS(tts.TTS[Never]):
         if not self.tones:
             return tone(len(text) / _CHARACTERS_PER_SECOND / self.haste)
         gap = bytes(2 * round(_GAP * SPEECH_RATE))
-        spoken = [_spoken(word, self.haste) for word in text.split()]
+        spoken = [self._spoken(word) for word in text.split()]
         return gap.join(word for word in spoken if word) + gap
+
+    def _spoken(self, word: str) -> bytes:
+        letters = len(_letters(word))
+        seconds = max(0.1, letters / _CHARACTERS_PER_SECOND) / self.haste
+        return tone(seconds, hertz=_pitches(self.tones).get(_letters(word), _TONE))
 
 
 class _ScriptedSpeech(tts.ChunkedStream):
@@ -268,40 +279,32 @@ class _ScriptedSpeech(tts.ChunkedStream):
         output_emitter.flush()
 
 
-def words_in(pcm: bytes, vocabulary: Iterable[str]) -> list[str]:
-    """The words that a voice of tones said in PCM16 at 24 kHz, one for each stretch of tone."""
+def words_in(pcm: bytes, tones: Sequence[str]) -> list[str]:
+    """Which of the words in `tones` are heard in PCM16 at 24 kHz, one for each stretch of tone."""
     sound = np.frombuffer(pcm, "<i2").astype(float)
     step = SPEECH_RATE // 100
     loud = np.abs(sound[: len(sound) // step * step]).reshape(-1, step).max(axis=1) > 1_000
     edges = np.flatnonzero(np.diff(np.concatenate(([False], loud, [False])).astype(int)))
-    known = {_hertz(word): word for word in vocabulary}
+    known = {hertz: word for word, hertz in _pitches(tones).items()} | {_TONE: ""}
     heard = []
     for first, last in zip(edges[::2], edges[1::2], strict=True):
         piece = sound[first * step : last * step]
         power = np.abs(np.fft.rfft(piece * np.hanning(len(piece)), 1 << 16))
         hertz = power.argmax() * SPEECH_RATE / (1 << 16)
         heard.append(known[min(known, key=lambda one: abs(one - hertz))])
-    return heard
+    return [word for word in heard if word]
 
 
-def _spoken(word: str, haste: float) -> bytes:
-    letters = sum(letter.isalnum() for letter in word)
-    seconds = max(0.1, letters / _CHARACTERS_PER_SECOND) / haste
-    return tone(seconds, hertz=_hertz(word)) if letters else b""
+def _pitches(tones: Sequence[str]) -> dict[str, float]:
+    """A pitch in hertz of its own for each of at most forty words, far from that of the next."""
+    return {_letters(word): 300 * 1.06 ** (number * 7 % 40) for number, word in enumerate(tones)}
 
 
-def _hertz(word: str) -> float:
-    """A pitch of its own for each word, whatever marks are around it."""
-    letters = "".join(letter for letter in word.lower() if letter.isalnum())
-    number = _pitches.setdefault(letters, len(_pitches))
-    return float(300 * 1.06 ** (number * 7 % 40))
+def _letters(word: str) -> str:
+    return "".join(letter for letter in word.lower() if letter.isalnum())
 
 
-_pitches: dict[str, int] = {}
-"""Words in the order in which they were first said: forty of them have pitches of their own."""
-
-
-def tone(seconds: float, *, rate: int = SPEECH_RATE, hertz: float = 180.0) -> bytes:
+def tone(seconds: float, *, rate: int = SPEECH_RATE, hertz: float = _TONE) -> bytes:
     """PCM16 mono of a sine at -12 dBFS."""
     at = np.arange(round(seconds * rate)) / rate
     return (8192 * np.sin(2 * np.pi * hertz * at)).astype("<i2").tobytes()
