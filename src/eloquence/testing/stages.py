@@ -174,6 +174,12 @@ SpeechMode = Literal["ok", "hang", "stall", "close", "truncate", "garbage", "emp
 it or takes that for the end, gives noise, or a sound with nothing in it."""
 
 
+SpeechMode = Literal["ok", "hang", "stall", "close", "truncate", "garbage", "empty"]
+"""How a scripted voice speaks: `hang` gives no sound; `stall`, `close` and `truncate` give a part
+of it and then nothing, an error, or an end as if all were well; `garbage` gives noise, `empty`
+ends without a sound."""
+
+
 class ScriptedTTS(tts.TTS[Never]):
     """A tone as long as the text would take to say, its first sound after `first` seconds.
 
