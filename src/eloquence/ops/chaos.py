@@ -19,7 +19,7 @@ import hashlib
 import json
 import random
 import struct
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import cycle
 from types import TracebackType
@@ -106,6 +106,8 @@ class Services:
     transcript: tuple[Word, ...] = (Word("bonjour", 0.1, 0.5), Word("marie", 0.5, 0.9))
     speech_seconds: float = 1.0
     """How long the spoken answer is: a quiet tone of 220 Hz, PCM16 at 24 kHz."""
+    speaker: Callable[[str], Awaitable[bytes]] | None = None
+    """Speaks a text as PCM16 at 24 kHz, in place of the tone."""
     first_seconds: float = 0.0
     """Before the first token, byte or transcript."""
     token_seconds: float = 0.0
@@ -223,7 +225,7 @@ class Services:
         if stage == "llm":
             return await self._chat(mode, asked, writer)
         if stage == "tts":
-            return await self._speech(mode, writer)
+            return await self._speech(mode, asked, writer)
         if stage == "stt":
             return await self._transcription(mode, path, writer)
         if path.endswith("/models"):
@@ -287,14 +289,20 @@ class Services:
             pieces[0] = opening + pieces[0]
         return await self._stream(mode, writer, "text/event-stream", pieces, ending)
 
-    async def _speech(self, mode: Mode, writer: asyncio.StreamWriter) -> bool:
+    async def _speech(self, mode: Mode, asked: Asked, writer: asyncio.StreamWriter) -> bool:
         if mode == "garbage":
             await _send(writer, 200, "audio/mpeg", _GARBAGE)
             return True
         if mode == "badjson":
             await _send(writer, 200, "application/json", b"{not json}")
             return True
-        sound = b"" if mode == "empty" else tone(self.speech_seconds)
+        if mode == "empty":
+            sound = b""
+        elif self.speaker is not None:
+            said = asked.json()
+            sound = await self.speaker(str(said.get("input") or said.get("text")))
+        else:
+            sound = tone(self.speech_seconds)
         pieces = [sound[at : at + 4_800] for at in range(0, len(sound), 4_800)]
         return await self._stream(mode, writer, "audio/pcm", pieces, [])
 
