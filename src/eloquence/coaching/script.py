@@ -23,6 +23,10 @@ HESITANT_PAUSES = 2
 SILENCES_MAX = 2
 """Silent turns after which the step is left for the next one."""
 
+_CONTENT = 4
+"""Letters from which a word tells what a question is about."""
+_SAME = 0.6
+"""Share of such words from which two questions are the same."""
 _DEMANDS: tuple[Kind, ...] = ("surprise", "objection", "follow_up")
 """What the partner's level may ask after an answer, the most demanding first."""
 
@@ -128,6 +132,28 @@ class Conductor:
         """Goes back before the first question; what was said once is said otherwise now."""
         place = self.place
         self.place = replace(self._first, replies=place.replies, said=place.said)
+
+    def take_over(self, said: Sequence[str]) -> None:
+        """Goes on from another partner, who has said these lines: to the first question that was
+        not put yet, or else to the last one."""
+        asked = [_content(line) for line in said]
+        place, steps = self.place, self._script.steps
+        for number in range(place.step, len(steps)):
+            own = number == place.step and place.asked
+            if not own and not any(_put(line, asked) for line in steps[number].ask):
+                break
+        else:
+            if place.asked and place.step == len(steps) - 1:
+                return
+        self.place = replace(
+            place,
+            step=number,
+            asked=False,
+            follow_ups=frozenset(),
+            demands=frozenset(),
+            spoken=0.0,
+            silences=0,
+        )
 
     def reply(self, heard: Heard) -> Line:
         """The next line, and the place moved accordingly."""
@@ -284,6 +310,17 @@ class Conductor:
     @property
     def _step(self) -> Step:
         return self._script.steps[self.place.step]
+
+
+def _content(line: str) -> frozenset[str]:
+    """The words that a line is about."""
+    return frozenset(word for word in plain(line).split() if len(word) >= _CONTENT)
+
+
+def _put(question: str, asked: Sequence[frozenset[str]]) -> bool:
+    """Whether one of the lines, by its words, already was this question."""
+    about = _content(question)
+    return any(len(about & line) >= max(2, _SAME * len(about)) for line in asked)
 
 
 @dataclass(frozen=True, slots=True)

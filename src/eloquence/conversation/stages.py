@@ -1,7 +1,7 @@
 """What the engine gives a provider when it asks for a stage of one conversation."""
 
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar, runtime_checkable
 
@@ -78,6 +78,10 @@ class Conducts(Protocol):
 
     def restart(self) -> None:
         """Goes back before the first question."""
+        ...
+
+    def take_over(self, said: Sequence[str]) -> None:
+        """Makes ready to go on from a model that has said these lines."""
         ...
 
 

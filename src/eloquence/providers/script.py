@@ -4,6 +4,7 @@ It understands nothing and says so; it needs nothing installed, and nothing leav
 """
 
 import uuid
+from collections.abc import Sequence
 from typing import Any, Never
 
 from livekit.agents import llm as engine
@@ -68,6 +69,11 @@ class ScriptedLLM(engine.LLM[Never]):
     def restart(self) -> None:
         """Goes back before the first question."""
         self._conductor.restart()
+        self.place = self._conductor.place
+
+    def take_over(self, said: Sequence[str]) -> None:
+        """Makes ready to go on from a model that has said these lines."""
+        self._conductor.take_over(said)
         self.place = self._conductor.place
 
     @property
