@@ -170,11 +170,6 @@ class _ScriptedAnswer(llm.LLMStream):
 
 
 SpeechMode = Literal["ok", "hang", "stall", "close", "truncate", "garbage", "empty"]
-"""How a scripted voice fails: it says nothing at all, stops in the middle and holds the line, drops
-it or takes that for the end, gives noise, or a sound with nothing in it."""
-
-
-SpeechMode = Literal["ok", "hang", "stall", "close", "truncate", "garbage", "empty"]
 """How a scripted voice speaks: `hang` gives no sound; `stall`, `close` and `truncate` give a part
 of it and then nothing, an error, or an end as if all were well; `garbage` gives noise, `empty`
 ends without a sound."""
