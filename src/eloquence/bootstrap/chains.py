@@ -6,17 +6,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from eloquence.bootstrap.stages import UNFAILING, Standby, standbys, status
+from eloquence.coaching.character import Language
 from eloquence.config import Settings
 from eloquence.errors import AgentCreationError, EloquenceError
 from eloquence.protocol import StageStatus
 from eloquence.registry import Choice, Stage
+from eloquence.storage.recorded import recorded
 
 if TYPE_CHECKING:
     from eloquence.conversation.fallback.chain import Chain, Link
     from eloquence.conversation.stages import StageContext
 
 log = logging.getLogger("eloquence")
-CHAINED: frozenset[Stage] = frozenset()
+CHAINED: frozenset[Stage] = frozenset({"llm", "tts"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class Made:
 async def made(settings: Settings, chosen: Mapping[Stage, Choice], context: "StageContext") -> Made:
     """The stages of one conversation. Raises ConfigurationError, AgentCreationError; what was made
     until then is closed."""
+    from eloquence.conversation.fallback.chain import Chain
+
     stages: dict[Stage, Any] = {}
     chains: list[Chain[Any]] = []
     statuses: dict[Stage, StageStatus] = {}
@@ -43,9 +47,9 @@ async def made(settings: Settings, chosen: Mapping[Stage, Choice], context: "Sta
             links = _links(stage, choice, standby if chained else (), context)
             stages[stage] = links[0].stage
             if chained:
-                chain = _chain(stage, links)
+                chain = Chain(stage, links)
                 chains.append(chain)
-                stages[stage] = _stage(chain, context)
+                stages[stage] = _stage(chain, context.language)
     except EloquenceError:
         await _closed(stages)
         raise
@@ -89,14 +93,19 @@ def _link(
     )
 
 
-def _chain(stage: Stage, links: "list[Link[Any]]") -> "Chain[Any]":
-    from eloquence.conversation.fallback.chain import Chain
+def _stage(chain: "Chain[Any]", language: Language) -> Any:
+    """The providers of a chain as one stage."""
+    if chain.stage == "llm":
+        from eloquence.conversation.fallback.answers import Answers
 
-    return Chain(stage, links)
+        return Answers(chain, language)
+    if chain.stage == "stt":
+        from eloquence.conversation.fallback.recognisers import Recognisers
 
+        return Recognisers(chain)
+    from eloquence.conversation.fallback.voices import Voices
 
-def _stage(chain: "Chain[Any]", context: "StageContext") -> Any:
-    raise NotImplementedError
+    return Voices(chain, language, lost=recorded(language, "voice_lost"))
 
 
 async def _closed(stages: Mapping[Stage, Any]) -> None:
