@@ -13,6 +13,7 @@ from typing import TypeVar
 import hypothesis  # noqa: F401
 import pytest
 
+from eloquence.sources import OLDER
 from eloquence.testing.parts import MissingPartError
 
 _P = TypeVar("_P")
@@ -58,6 +59,7 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 SEED_VARIABLES = frozenset(
     {
+        *OLDER,
         "LLM_PROVIDER", "LLM_MODEL", "STT_PROVIDER", "STT_MODEL", "TTS_PROVIDER", "TTS_MODEL",
         "TTS_VOICE_ID", "VOSK_STT_URL", "WHISPER_STT_URL", "MISTRAL_API_KEY", "MISTRAL_BASE_URL",
         "LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET", "DATABASE_URL", "REDIS_URL",

@@ -66,9 +66,11 @@ def _register() -> None:
         analyse,
         chaos,
         characters,
+        config,
         doctor,
         exercises,
         models,
+        providers,
         score,
         serve,
         service,
@@ -84,12 +86,20 @@ def _register() -> None:
     app.command("score")(score.score)
     app.command("doctor")(doctor.doctor)
     app.command("chaos")(chaos.chaos)
+    app.add_typer(config.app, name="config")
+    app.add_typer(providers.app, name="providers")
     app.add_typer(models.app, name="models")
     app.add_typer(exercises.app, name="exercises")
     app.add_typer(characters.app, name="characters")
     app.add_typer(sessions.app, name="sessions")
     app.add_typer(accounts.app, name="accounts")
     app.add_typer(service.app, name="service")
+    # As `manage_agents.py` spells them (PRV-02 to PRV-05).
+    app.command("show", hidden=True)(config.show)
+    app.command("list-providers", hidden=True)(providers.list_providers)
+    app.command("change-llm", hidden=True)(providers.change_llm)
+    app.command("change-tts", hidden=True)(providers.change_tts)
+    app.command("change-stt", hidden=True)(providers.change_stt)
 
 
 def exit_status(error: EloquenceError) -> int:
