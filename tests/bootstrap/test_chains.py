@@ -1,0 +1,119 @@
+"""Who takes over from a stage that fails (RES-01, PRV-08): as the operator wrote it, then what
+stays on this machine."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from eloquence import protocol
+from eloquence.bootstrap import opened
+from eloquence.bootstrap.stages import choices, standbys, status
+from eloquence.config import Settings, load
+from eloquence.errors import ConfigurationError
+from eloquence.ops.chaos import Services, Word
+from eloquence.registry import Stage
+from eloquence.testing.learner import Learner
+from eloquence.transports import memory
+
+OPENAI = {"provider": "openai", "api_key": "k"}
+VOSK = {"provider": "vosk", "url": "ws://localhost:1"}
+HEARD = (Word("bonjour", 0.1, 0.5), Word("marie", 0.5, 0.9))
+
+
+def waiting(settings: Settings, stage: Stage) -> list[tuple[str, bool]]:
+    chosen = choices(settings, "fr")[stage]
+    return [(one.choice.provider.name, one.last) for one in standbys(settings, stage, chosen, "fr")]
+
+
+def test_those_of_the_settings_come_first_then_what_stays_on_this_machine() -> None:
+    settings = load(
+        stt=OPENAI | {"fallback": [VOSK]},
+        llm=OPENAI | {"fallback": [{"provider": "mistral", "api_key": "k"}]},
+        tts=OPENAI,
+    )
+    assert waiting(settings, "stt") == [("vosk", False), ("none", True)]
+    assert waiting(settings, "llm") == [("mistral", False), ("script", True)]
+    assert waiting(settings, "tts") == [("espeak", True)]
+
+
+def test_nobody_is_asked_outside_this_machine_who_was_not_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("OPENAI_API_KEY", "MISTRAL_API_KEY", "ANTHROPIC_API_KEY", "ELEVEN_API_KEY"):
+        monkeypatch.setenv(name, "canary")
+    settings = load(stt="openai", llm="openai", tts="openai")
+    stages: Sequence[Stage] = ("stt", "llm", "tts")
+    for stage in stages:
+        chosen = choices(settings, "fr")[stage]
+        others = standbys(settings, stage, chosen, "fr")
+        assert not any(one.choice.readiness.leaves_machine for one in others)
+
+
+def test_who_never_fails_needs_nobody() -> None:
+    assert waiting(load(), "stt") == []
+    assert waiting(load(), "llm") == []
+
+
+def test_a_fallback_without_its_key_is_left_out_and_the_others_stay() -> None:
+    settings = load(llm=OPENAI | {"fallback": ["anthropic"]}, stt=VOSK)
+    assert waiting(settings, "llm") == [("script", True)]
+
+
+def test_a_fallback_of_a_fallback_is_refused_with_its_mend() -> None:
+    nested = {"provider": "mistral", "fallback": ["script"]}
+    with pytest.raises(ConfigurationError, match="one list"):
+        load(llm={"provider": "openai", "fallback": [nested]})
+
+
+def test_a_variable_names_them_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ELOQUENCE_LLM", "openai, mistral,script")
+    llm = load().llm
+    assert [llm.provider, *(one.provider for one in llm.fallback)] == [
+        "openai",
+        "mistral",
+        "script",
+    ]
+
+
+def test_the_page_shows_all_of_them_and_what_they_are_sent() -> None:
+    settings = load(tts={"provider": "espeak", "fallback": [OPENAI]})
+    chosen = choices(settings, "fr")["tts"]
+    shown = status(chosen, standbys(settings, "tts", chosen, "fr"))
+    assert [(one.provider, one.leaves_machine) for one in shown.standby] == [
+        ("openai", "api.openai.com")
+    ]
+
+
+@pytest.mark.timeout(60)
+async def test_a_model_and_a_voice_that_fail_are_taken_over_from_and_the_page_is_told(
+    tmp_path: Path,
+) -> None:
+    async with Services(mode="500", transcript=HEARD, modes={"stt": "ok"}) as services:
+        host = {"provider": "openai", "base_url": f"{services.url}/v1", "api_key": "k"}
+        settings = load(
+            data=tmp_path,
+            stt={"provider": "vosk", "url": services.websocket_url},
+            llm=host,
+            tts=host,
+        )
+        async with opened(settings) as product:
+            learner = Learner(protocol.Hello(exercise="conversation_libre_marie"))
+            server, client = memory.pair()
+            serving = asyncio.create_task(product.serve(server))
+
+            async def script(learner: Learner) -> None:
+                await learner.quiet()
+                await learner.client.send(protocol.Say(text="Bonjour Marie."))
+                await learner.quiet()
+
+            ended = await learner.talk(client, script)
+            await serving
+    assert ended.status != "failed"
+    assert any(learner.sound)
+    ready = learner.said("ready")[0]
+    assert isinstance(ready, protocol.Ready)
+    assert [one.provider for one in ready.stages["llm"].standby] == ["script"]
+    changed = {(one.stage, one.provider, one.cause) for one in learner.said("stage")}  # type: ignore[union-attr]
+    assert changed == {("tts", "espeak", "internal"), ("llm", "script", "internal")}
