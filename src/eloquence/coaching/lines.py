@@ -56,16 +56,22 @@ class PracticeLines(Model):
 class Lines(Model):
     """Lines of one language, from `content/<language>/lines.yaml`.
 
-    `silence` is said, one after the other, when the learner stays silent; `no_answer` when the
-    language model fails; `backchannels` are the words with which a listener says "go on": alone,
-    they do not interrupt the character.
+    `silence` is said, one after the other, when the learner stays silent; `no_answer` when no
+    language model answers, before a line of the exercise; `backchannels` are the words with which a
+    listener says "go on": alone, they do not interrupt the character.
     """
 
     silence: Variants
     no_answer: Variants
+    filler: Annotated[tuple[str, ...], Field(min_length=2)]
+    """Said while an answer is late, in turn."""
     voice_lost: Variants
     """What the recordings `recorded/voice_lost_<n>.ogg` say when no voice is left for an answer,
     which is shown: the first time, and from then on until a voice is back."""
+    unfiltered: Variants
+    """Said in place of words that a required filter could not look at."""
+    plugin_off: str
+    """Shown when a plugin, its {name}, was switched off."""
     backchannels: frozenset[str]
     warm_up: WarmUpLines
     microphone: dict[Literal["noisy", "clipping", "quiet"], str]

@@ -92,6 +92,7 @@ def question_before(
     if tried is None or tried.speaker != "learner" or tried.phase == "warm_up":
         return None
     asides = {*lines.silence, *lines.no_answer, *lines.pausing, *lines.no_hint, *_hints(lines)}
+    asides.update(lines.filler)
     asides.update(line for demand in levels for line in demand.silence)
     asked = [
         turn.text

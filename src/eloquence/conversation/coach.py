@@ -14,6 +14,8 @@ from livekit.agents.voice.io import TimedString
 
 from eloquence.conversation.clauses import Clauses
 from eloquence.conversation.fallback.voices import Answer, Voices
+from eloquence.conversation.filler import Fillers
+from eloquence.conversation.hooks import Hooks, NoHooks, as_read, passed, written
 from eloquence.conversation.listening import Listening, is_backchannel, plain
 from eloquence.conversation.tape import RATE, TapedInput
 from eloquence.conversation.turn_taking import SILENCE
@@ -34,7 +36,9 @@ class Coach(Agent):
     the character right now; `ahead()` gives a line that is said in place of the model's answer, as
     the one that ends the exercise once its time is over, else None. `unsaid` is told why no voice
     is left. With `keep_sound` each utterance keeps its samples for the recording. `context` is
-    what was said before, when the conversation goes on from an earlier process.
+    what was said before, when the conversation goes on from an earlier process. A model's answer
+    passes through `hooks`; `neutral()` is said where a filter that is required has failed, and
+    `fillers` while it is late.
     """
 
     def __init__(
@@ -46,10 +50,16 @@ class Coach(Agent):
         speaking: Callable[[], bool],
         ahead: Callable[[], str | None],
         keep_sound: bool,
+        fillers: Fillers,
         unsaid: Callable[[Cause], None] = lambda cause: None,
         context: llm.ChatContext | None = None,
+        hooks: Hooks | None = None,
+        neutral: Callable[[], str] = lambda: "",
     ) -> None:
         super().__init__(instructions=instructions, chat_ctx=context)
+        self._hooks = hooks or NoHooks()
+        self._neutral = neutral
+        self._fillers = fillers
         self._listening = listening
         self._backchannels = frozenset(plain(word) for word in backchannels)
         self._speaking = speaking
@@ -135,10 +145,17 @@ class Coach(Agent):
             self.reply = line
             yield line
             return
-        async for chunk in Agent.default.llm_node(self, chat_ctx, tools, model_settings):
-            if isinstance(chunk, llm.ChatChunk) and chunk.delta is not None:
-                self.reply += chunk.delta.content or ""
-            yield chunk
+        hooks = self._hooks
+        if hooks.reads:
+            chat_ctx = await as_read(chat_ctx, hooks)
+        answer = Agent.default.llm_node(self, chat_ctx, tools, model_settings)
+        if hooks.speaks:
+            answer = passed(answer, hooks, self._neutral)
+        over = self._listening.taken
+        async with aclosing(self._fillers.before(answer, over=over)) as spoken:
+            async for chunk in spoken:
+                self.reply += written(chunk)
+                yield chunk
 
     async def tts_node(
         self, text: AsyncIterable[str], model_settings: ModelSettings

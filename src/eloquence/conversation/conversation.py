@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
+import sys
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -33,6 +34,7 @@ from eloquence.coaching.checkpoint import Checkpoint
 from eloquence.coaching.hints import BLOCKED, Hint
 from eloquence.coaching.practice import uses
 from eloquence.coaching.prompt import instructions
+from eloquence.coaching.script import Conductor, Heard
 from eloquence.coaching.session import (
     Latency,
     SessionEnd,
@@ -42,8 +44,10 @@ from eloquence.coaching.session import (
 )
 from eloquence.coaching.warm_up import microphone_faults
 from eloquence.conversation.coach import Coach
+from eloquence.conversation.fallback.answers import Answers
 from eloquence.conversation.fallback.chain import Switch
 from eloquence.conversation.faults import TOLD, cause_of, stage_of
+from eloquence.conversation.filler import Fillers
 from eloquence.conversation.guidance import Cue, Guidance
 from eloquence.conversation.journal import Journal
 from eloquence.conversation.listening import Listening
@@ -75,12 +79,12 @@ _GRACE = 8.0
 _MARGIN = 0.3
 """Seconds of sound kept on both sides of a turn when it is measured."""
 _STATES = ("listening", "thinking", "speaking")
+_KNOWN = 20
+"""Letters of a line by which it is known again, also when it was cut short."""
 _UNANSWERED = 2.0
 """Seconds after which a turn that nobody is answering counts as an empty answer."""
 _STUCK = 15.0
 """Seconds of thinking after which a stage is taken to hang."""
-_TRIES = 3
-"""Answers in a row that may fail before the conversation is given up."""
 _AFTER_WARM_UP = 3.0
 """Seconds of silence after a warm-up that has had enough, then the exercise begins by itself."""
 _NOT_ANSWERED = 20.0
@@ -91,6 +95,7 @@ _PER = 5.0
 """So many orders, and so many messages in all, in so many seconds: more than a person makes."""
 _SHOWN_AGAIN = 6
 """Turns that are shown again to a learner who comes back."""
+_CAPTIONS_AT_MOST = 64
 _NOTICED = 3.0
 """Seconds of absence from which the character says that the line was lost."""
 _END_SECONDS = 30.0
@@ -115,6 +120,19 @@ class Conversation:
         since = None if earlier is None else earlier.checkpoint
         self._clock = Stopwatch.at(0.0 if since is None else since.elapsed)
         self._conductor = plan.stages.llm if isinstance(plan.stages.llm, Conducts) else None
+        self._answers = plan.stages.llm if isinstance(plan.stages.llm, Answers) else None
+        self._script = self._answers.conductor if self._answers is not None else self._conductor
+        """The exercise's file, where it conducts alone or stands by."""
+        self._spare = Conductor(
+            plan.exercise,
+            plan.scenario,
+            plan.session.language,
+            plan.seed,
+            encourage=not plan.session.exam,
+        )
+        """Goes on with the exercise where nobody else answers."""
+        self._spare_close = ""
+        self._fillers = Fillers(plan.lines.filler)
         self._guidance = Guidance(
             plan.session,
             plan.exercise,
@@ -125,14 +143,14 @@ class Conversation:
             conducted=self._conductor is not None,
             seed=plan.seed,
         )
-        self._place = self._conductor.place if self._conductor is not None else None
+        self._place = self._script.place if self._script is not None else None
         """Where the conductor stood after the last line that was heard."""
         if since is not None:
             self._guidance.restore(since.guidance)
             self._place = since.place or self._place
-            if self._conductor is not None and self._place is not None:
-                self._conductor.place = self._place
-                self._conductor.level = since.guidance.level
+            if self._script is not None and self._place is not None:
+                self._script.place = self._place
+                self._script.level = since.guidance.level
         self._read_from = 0 if since is None else since.read_from
         """Index of the first turn that a language model reads."""
         self._cue: Cue | None = None
@@ -177,15 +195,15 @@ class Conversation:
         answer on its way, until it was gone on from there."""
         self._nudged = 0
         self._apologies = itertools.cycle(plan.lines.no_answer)
+        self._unfiltered = itertools.cycle(plan.lines.unfiltered)
+        self._captions: asyncio.Queue[protocol.Caption] = asyncio.Queue(maxsize=_CAPTIONS_AT_MOST)
+        """What is to be shown of the learner's words, once the plugins have looked at it."""
         self._goodbye = False
         self._owed_since: float | None = None
         self._typed: asyncio.Queue[str] = asyncio.Queue(maxsize=8)
         self._taken = asyncio.Event()
         """Set when a turn of the learner is taken."""
         self._cut_off = False
-        self._unanswered = 0
-        self._hopeless = False
-        self._apology = ""
         self._apology_owed = False
         self._failed_stage: Stage | None = None
         self._coach = Coach(
@@ -197,6 +215,9 @@ class Conversation:
             keep_sound=plan.recording is not None,
             unsaid=self._note_unsaid,
             context=_read(said, self._read_from),
+            fillers=self._fillers,
+            hooks=plan.hooks,
+            neutral=lambda: next(self._unfiltered),
         )
         chosen = plan.patience if since is None else since.patience
         self._chosen_patience = chosen
@@ -217,7 +238,7 @@ class Conversation:
                 stt_conn_options=_STT,
                 llm_conn_options=_LLM,
                 tts_conn_options=_TTS,
-                max_unrecoverable_errors=3,
+                max_unrecoverable_errors=sys.maxsize,  # a service that fails ends nothing
             ),
         )
 
@@ -264,11 +285,15 @@ class Conversation:
         async with utils.http_context.open(), asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             tasks.create_task(self._journal.write(tasks))
+            self._plan.hooks.on_off = self._tell_off
+            showing = tasks.create_task(self._show_captions())
             try:
                 await self._start()
                 return await self._until_over()
             finally:
+                self._plan.hooks.on_off = None
                 await self._stop()
+                showing.cancel()
                 await self._journal.close()
 
     async def _until_over(self) -> tuple[Status, str]:
@@ -473,6 +498,7 @@ class Conversation:
             level=self._guidance.level or 1,
             exam=plan.session.exam,
             besides=plan.instructions,
+            known=plan.known,
         )
 
     def _ahead(self) -> str | None:
@@ -529,9 +555,10 @@ class Conversation:
 
     def _restart(self) -> None:
         self._guidance.restart()
-        if self._conductor is not None:
-            self._conductor.restart()
-            self._place = self._conductor.place
+        self._spare.restart()
+        if self._script is not None:
+            self._script.restart()
+            self._place = self._script.place
         if self._scene_since is not None:
             self._scene_since = self._clock.elapsed()
         self._forget()
@@ -589,8 +616,8 @@ class Conversation:
             return
         level = self._guidance.level
         assert level is not None
-        if self._conductor is not None:
-            self._conductor.level = level
+        if self._script is not None:
+            self._script.level = level
         await self._coach.update_instructions(self._instructions())
         self._transport.send(protocol.LevelChanged(level=level, highest=self._guidance.highest))
 
@@ -741,7 +768,7 @@ class Conversation:
         state = self._engine.agent_state
         if state == "listening" and waited >= _UNANSWERED:
             self._fail("llm", "bad_answer")
-        elif state == "thinking" and waited >= _STUCK:
+        elif (state == "thinking" or self._fillers.waiting) and waited >= _STUCK:
             self._engine.interrupt(force=True)
             self._fail("tts" if self._coach.reply else "llm", "timeout")
 
@@ -787,9 +814,7 @@ class Conversation:
         if event.is_final:
             self._heard_text = text
             self._mark(event.transcript)
-        self._transport.send(
-            protocol.Caption(id=self._caption_id, speaker="learner", text=text, final=False)
-        )
+        self._show(text, final=False)
 
     def _mark(self, text: str) -> None:
         """Tells of each use of the word that a drill forbids."""
@@ -799,6 +824,26 @@ class Conversation:
             self._transport.send(
                 protocol.Mark(kind="forbidden_word", text=word, count=self._forbidden_uses)
             )
+
+    def _show(self, text: str, *, final: bool) -> None:
+        """Shows what the learner says, as the plugins let it be read."""
+        caption = protocol.Caption(id=self._caption_id, speaker="learner", text=text, final=final)
+        if not self._plan.hooks.reads and self._captions.empty():
+            self._transport.send(caption)
+            return
+        if self._captions.full():
+            self._captions.get_nowait()
+        self._captions.put_nowait(caption)
+
+    async def _show_captions(self) -> None:
+        while True:
+            caption = await self._captions.get()
+            text = await self._plan.hooks.read(caption.text)
+            self._transport.send(caption.model_copy(update={"text": "…" if text is None else text}))
+
+    def _tell_off(self, name: str) -> None:
+        """Tells of a plugin that was switched off."""
+        self._tell("plugin_off", self._plan.lines.plugin_off.format(name=name))
 
     def _on_playback(self, utterance: Utterance, position: float, *, finished: bool) -> None:
         self._utterance = utterance
@@ -833,6 +878,7 @@ class Conversation:
         start = min([v[0] for v in voice] + [w.start for w in words[:1]], default=now)
         end = max([v[1] for v in voice] + [w.end for w in words[-1:]], default=now)
         self._learner_ended = metrics.get("stopped_speaking_at", time.time())
+        self._fillers.turn_over(self._learner_ended)
         phase = self._guidance.phase
         self._take_cue()
         self._keep(
@@ -852,10 +898,8 @@ class Conversation:
                 ),
             )
         )
-        shown = text or HEARD
-        self._transport.send(
-            protocol.Caption(id=self._caption_id, speaker="learner", text=shown, final=True)
-        )
+        self._show(text or HEARD, final=True)
+        self._plan.hooks.heard(text)
         self._caption += 1
         self._heard_text = ""
         self._owed_since = time.monotonic()
@@ -864,7 +908,11 @@ class Conversation:
 
     def _note_character_turn(self, item: llm.ChatMessage) -> None:
         metrics = item.metrics or {}
-        utterance = self._utterance or Utterance(text=item.text_content or "")
+        heard = (item.text_content or "").strip()
+        text = self._fillers.without(heard)
+        if text != heard:
+            item.content = [text]  # a model that reads them back would begin with them
+        utterance = self._utterance or Utterance(text=heard)
         started = utterance.started_at or metrics.get("started_speaking_at") or time.time()
         start = self._tape.at(started)
         response = None
@@ -876,7 +924,7 @@ class Conversation:
             speaker="character",
             start=round(start, 3),
             end=round(max(start, self._tape.at(time.time())), 3),
-            text=(item.text_content or "").strip(),
+            text=text,
             interrupted=item.interrupted,
             phase=self._guidance.phase,
             level=self._level,
@@ -890,7 +938,7 @@ class Conversation:
             protocol.Caption(
                 id=utterance.id,
                 speaker="character",
-                text=turn.text,
+                text=heard,
                 final=True,
                 interrupted=turn.interrupted,
             )
@@ -899,19 +947,16 @@ class Conversation:
         self._owed_since = None
         if self._scene_since is None and self._guidance.phase == "exercise":
             self._scene_since = self._clock.elapsed()  # a drill's time runs from its instruction on
-        self._guidance.said(utterance.text.strip() or turn.text)
-        if self._conductor is not None:
-            self._place = self._conductor.place
+        self._guidance.said(self._fillers.without(utterance.text) or turn.text)
+        self._plan.hooks.said(turn.text)
+        if self._script is not None:
+            self._place = self._script.place
         self._keep(turn)
         self._follow_cue(turn.text, interrupted=turn.interrupted)
-        if turn.text != self._apology:
-            self._unanswered = 0
-        elif self._hopeless:
-            self._finish("failed", "llm")
         last_line = self._last_line()
         if last_line is not None and turn.text and last_line.startswith(turn.text):
             self._finish("complete", "duration")
-        elif self._conductor is not None and self._conductor.finished:
+        elif self._script_finished(turn.text):
             self._finish("complete", "script")
 
     def _on_switch(self, switch: Switch) -> None:
@@ -947,8 +992,6 @@ class Conversation:
             self._show_unspoken()
         elif stage == "llm":
             self._owed_since = None
-            self._unanswered += 1
-            self._hopeless = cause == "authentication" or self._unanswered >= _TRIES
             # An answer is tried before the turn is surely over; said now, the apology would be
             # cut off by the turn's end.
             if self._listening.pending:
@@ -969,9 +1012,28 @@ class Conversation:
             )
 
     def _apologise(self) -> None:
+        """Says that there is no answer, and goes on with the exercise by its file."""
         self._apology_owed = False
-        self._apology = next(self._apologies)
-        self._engine.say(self._apology)
+        facts, spare = self._plan.last_turn, self._spare
+        said = [turn.text for turn in self._recent if turn.speaker == "character"]
+        if not said or spare.place.last[:_KNOWN] not in said[-1]:
+            spare.take_over(said)
+        spare.level = self._guidance.level or 1
+        line = spare.reply(
+            Heard(facts.text, facts.seconds, facts.syllable_rate, facts.pauses, facts.finished)
+        )
+        whole = f"{next(self._apologies)} {line.text}"
+        self._spare_close = whole if line.done else ""
+        self._guidance.said(line.text)
+        self._guidance.aside(whole)
+        self._engine.say(whole)
+
+    def _script_finished(self, said: str) -> bool:
+        """Whether what was said last is the close of the exercise's file."""
+        if self._spare_close and said == self._spare_close:
+            return True
+        serving = self._conductor or self._answers
+        return serving is not None and serving.finished
 
     def _on_close(self, event: CloseEvent) -> None:
         if event.reason == CloseReason.ERROR:

@@ -88,7 +88,7 @@ async def passed(
 
     async for chunk in answer:
         ends = isinstance(chunk, FlushSentinel)
-        found = clauses.flush() if ends else clauses.push(_text(chunk))
+        found = clauses.flush() if ends else clauses.push(written(chunk))
         for clause in found:
             if text := await let_through(clause.text):
                 yield text
@@ -113,7 +113,8 @@ async def as_read(context: llm.ChatContext, hooks: Hooks) -> llm.ChatContext:
     return llm.ChatContext(items)
 
 
-def _text(chunk: Chunk) -> str:
+def written(chunk: Chunk) -> str:
+    """The text that a piece of an answer brings."""
     if not isinstance(chunk, llm.ChatChunk):
         return chunk if isinstance(chunk, str) else ""
     return "" if chunk.delta is None else chunk.delta.content or ""

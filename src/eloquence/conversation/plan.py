@@ -1,7 +1,7 @@
 """Everything that is decided before a conversation starts."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,6 +15,7 @@ from eloquence.coaching.exercise import Exercise, Scenario
 from eloquence.coaching.lines import Lines
 from eloquence.coaching.session import Session, Turn
 from eloquence.conversation.fallback.chain import Chain
+from eloquence.conversation.hooks import Hooks, NoHooks
 from eloquence.conversation.stages import LastTurn
 from eloquence.delivery.sound import Sound
 from eloquence.registry import Stage
@@ -95,6 +96,11 @@ class Plan:
     seed: int = 0
     instructions: str = ""
     """What the operator tells every language model besides its character."""
+    hooks: Hooks = field(default_factory=NoHooks)
+    """The plugins that take part."""
+    known: Sequence[str] = ()
+    """What the learner has said of themselves in earlier conversations, for those who want that
+    to be remembered."""
     resumed: Resumed | None = None
     """What was said before, when the conversation goes on from another process."""
     away: float = 300.0

@@ -51,6 +51,8 @@ _LONG = 720
 """Characters, some 45 s of speech, after which an answer ends with its sentence (L07)."""
 _CUT = 5.0
 """Seconds before its end from which an answer ends with its sentence."""
+_KNOWN = 20
+"""Letters of a line by which it is known again, also when it was cut short."""
 _WHOLE = 6
 """Words of finished sentences that can stand as an answer."""
 _ENDS = (".", "!", "?", "…")
@@ -166,7 +168,7 @@ class Script:
     def __init__(self, conductor: Conducts) -> None:
         self.conductor = conductor
         self._before: Place | None = None
-        self._line = ""
+        """Where it stood before its latest line, until that is known to be heard."""
         self._latest = False
 
     @property
@@ -177,25 +179,23 @@ class Script:
     def look(self, context: llm.ChatContext) -> None:
         """Goes back before a line that was made in vain."""
         self._latest = False
-        if self._before is not None and not self._heard(_said(context)):
+        if self._before is not None and not self._heard(context):
             self.conductor.place = self._before
-        elif self._before is not None:
-            self._before = None
+        self._before = None
 
     def take_over(self, context: llm.ChatContext) -> None:
         """Makes ready for its next line, after what a model has said meanwhile."""
-        said = _said(context)
-        if not (self._line and said and self._line in said[-1]):
+        if not self._heard(context):
+            said = [one.text_content or "" for one in _lines(context)]
             self.conductor.take_over(said)
-        self._before, self._line = self.conductor.place, ""
-
-    def gave(self, line: str) -> None:
-        """Notes its line as it is passed on."""
-        self._line = f"{self._line}{line}"[:40].strip()
+        self._before = self.conductor.place
         self._latest = True
 
-    def _heard(self, said: list[str]) -> bool:
-        return bool(self._line) and any(self._line[:20] in one for one in said[-2:])
+    def _heard(self, context: llm.ChatContext) -> bool:
+        """Whether its latest line is the last one that was heard, or the beginning of it."""
+        said = _lines(context)[-1:]
+        line = self.conductor.place.last[:_KNOWN]
+        return bool(said and line) and line in (said[0].text_content or "")
 
 
 @dataclass(slots=True)
@@ -348,12 +348,12 @@ class Answer(llm.LLMStream):
             if text.strip():
                 heard = self._clock()
             for clause in clauses.push(seam.push(text)):
-                self._give(clause.text, given, fixed=fixed)
+                self._give(clause.text, given)
                 if self._enough(given, over):
                     return
         left = clauses.push(seam.push(aloud.flush()) + seam.flush())
         for clause in (*left, *clauses.flush()):
-            self._give(clause.text, given, fixed=fixed)
+            self._give(clause.text, given)
         if not spoken(given.text[before:]) and not given.ends:
             raise APIError("The language model gave an empty answer.")
 
@@ -368,13 +368,11 @@ class Answer(llm.LLMStream):
         first = deadlines.first if self._chosen(link) else deadlines.only
         return first, deadlines.idle, first + deadlines.idle
 
-    def _give(self, clause: str, given: _Given, *, fixed: bool) -> None:
+    def _give(self, clause: str, given: _Given) -> None:
         if not given.text and not spoken(clause):
             return
         given.text += clause
         given.until = max(given.until, self._clock()) + len(clause) / _PACE
-        if fixed and self._answers.script is not None:
-            self._answers.script.gave(clause)
         delta = llm.ChoiceDelta(role="assistant", content=clause)
         self._event_ch.send_nowait(llm.ChatChunk(id=uuid.uuid4().hex, delta=delta))
 
@@ -416,5 +414,5 @@ def _look(closing: asyncio.Future[None]) -> None:
         log.warning("a language model did not close (%s)", type(error).__name__)
 
 
-def _said(context: llm.ChatContext) -> list[str]:
-    return [one.text_content or "" for one in context.messages() if one.role == "assistant"]
+def _lines(context: llm.ChatContext) -> list[llm.ChatMessage]:
+    return [one for one in context.messages() if one.role == "assistant"]

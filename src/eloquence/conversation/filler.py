@@ -1,0 +1,93 @@
+"""What the character says while its answer is on its way, so that nobody sits in silence."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any
+
+from livekit.agents import utils
+
+from eloquence.conversation.hooks import Chunk, written
+
+_AFTER = 1.2
+"""Seconds for which an answer may be waited for without a word: a fast one comes before."""
+_SILENCE = 1.6
+"""Seconds of silence after the learner's last word before which nothing need be said."""
+_AGAIN = 3.5
+"""Seconds from one such line to the next."""
+_MOST = 4
+"""Such lines before one answer."""
+
+
+class Fillers:
+    """Short lines, never the same twice in a row, before an answer that does not come.
+
+    Nothing is said before the turn is surely over: an answer is prepared also for a learner who
+    then goes on.
+    """
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self._lines = tuple(lines)
+        self._next = itertools.cycle(lines)
+        self._over = asyncio.Event()
+        self._ended = 0.0
+        self.waiting = False
+        """Whether the latest answer has not had its first word yet."""
+
+    def turn_over(self, ended: float) -> None:
+        """The learner's turn is over; `ended` is when its last word was, in POSIX seconds."""
+        self._ended = ended
+        self._over.set()
+
+    async def before(
+        self, answer: AsyncGenerator[Chunk, None], *, over: bool
+    ) -> AsyncGenerator[Chunk, None]:
+        """The answer, with such lines before its first word when that is late. `over`: the turn it
+        answers is known to be. Closes the answer in the end."""
+        self.waiting = True
+        due = time.time() + _AFTER
+        said = 0
+        if over:
+            self._over.set()
+        else:
+            self._over.clear()
+        coming: asyncio.Future[Chunk | None] | None = None
+        try:
+            while self.waiting:
+                coming = asyncio.ensure_future(anext(answer, None))
+                while said < _MOST and await self._silent(coming, due):
+                    due = time.time() + _AGAIN
+                    said += 1
+                    yield f"{next(self._next)} "
+                chunk = await coming
+                if chunk is None:
+                    return
+                self.waiting = not written(chunk).strip()
+                yield chunk
+            async for chunk in answer:
+                yield chunk
+        finally:
+            if coming is not None:
+                await utils.aio.cancel_and_wait(coming)
+            await answer.aclose()
+
+    async def _silent(self, coming: asyncio.Future[Chunk | None], due: float) -> bool:
+        """Waits for the next piece; whether something else must be said before it comes."""
+        over = asyncio.ensure_future(self._over.wait())
+        either: set[asyncio.Future[Any]] = {coming, over}
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            over.cancel()
+        if not coming.done():
+            until = max(due, self._ended + _SILENCE) - time.time()
+            await asyncio.wait({coming}, timeout=max(0.0, until))
+        return not coming.done()
+
+    def without(self, text: str) -> str:
+        """What was said, without such lines before it; only such a line is left as it is."""
+        left = text.strip()
+        while line := next((line for line in self._lines if left.startswith(f"{line} ")), None):
+            left = left[len(line) :].strip()
+        return left
