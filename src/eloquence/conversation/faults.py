@@ -61,8 +61,9 @@ def retry_after(error: BaseException | None) -> float | None:
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
-        if isinstance(error, ProviderError) and error.after is not None:
-            return error.after
+        after = getattr(error, "after", None)
+        if isinstance(after, int | float):
+            return float(after)
         answer = getattr(error, "response", error)  # some clients put the headers on the error
         headers = getattr(answer, "headers", None)
         written = headers.get("retry-after") if headers is not None else None

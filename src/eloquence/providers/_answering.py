@@ -16,6 +16,8 @@ from livekit.agents import llm as engine_llm
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, NotGivenOr
 from pydantic import BaseModel, ConfigDict, Field
 
+from eloquence.providers._failures import note_wait
+
 Seconds = Annotated[float, Field(gt=0, le=120)]
 
 
@@ -65,7 +67,9 @@ class AnswerClock:
                 await asyncio.wait({task}, timeout=until - clock())
         finally:
             await utils.aio.cancel_and_wait(task)
-        task.result()
+        if (failed := task.exception()) is not None:
+            note_wait(failed)
+            raise failed
         if not self._spoke:
             raise APIError("The language model gave an empty answer.")
 

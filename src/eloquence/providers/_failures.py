@@ -1,5 +1,6 @@
 """What a failed call to a vendor means, in our own errors."""
 
+from eloquence.conversation.faults import retry_after
 from eloquence.errors import (
     Cause,
     LanguageModelError,
@@ -31,3 +32,11 @@ def failure(
     """Our error for a stage: `who` is the vendor or host, `mend` what the operator can do, `after`
     how many seconds the vendor asks to wait."""
     return _ERRORS[stage](f"{who} {_SAID[why]}.", cause=why, mend=mend, after=after)
+
+
+def note_wait(error: BaseException) -> None:
+    """Keeps with the error how long the vendor asks to wait: the engine raises it again without
+    what it was made of."""
+    after = retry_after(error)
+    if after is not None:
+        error.after = after  # type: ignore[attr-defined]
