@@ -101,7 +101,7 @@ async def test_conversations_of_a_process_share_one_client(
 ) -> None:
     one, two = (model(vendor, services, resources) for _ in range(2))
     before = len(resources._closers)
-    assert await asyncio.gather(answer(one), answer(two)) == [services.reply] * 2
+    assert set(await asyncio.gather(answer(one), answer(two))) == {services.reply}
     assert len(resources._closers) == before == 1
 
 

@@ -127,6 +127,17 @@ def test_plain_files_are_put_together_in_one_folder(vendor: str, tmp_path: Path)
     assert {path.name for path in folder.iterdir()} == {"v.onnx", "v.onnx.json"}
 
 
+def test_files_under_one_address_keep_their_folders(vendor: str, tmp_path: Path) -> None:
+    Vendor.files |= {"/m/onnx/net.onnx": b"net", "/m/voices/F1.json": b"{}"}
+    several = entry(
+        vendor, archive="", base=f"{vendor}/m/", files=("onnx/net.onnx", "voices/F1.json")
+    )
+    folder = download(several, tmp_path).folder
+    assert (folder / "onnx/net.onnx").read_bytes() == b"net"
+    assert (folder / "voices/F1.json").read_bytes() == b"{}"
+    assert len(list(folder.rglob("*"))) == 4
+
+
 def test_a_cut_connection_is_taken_up_where_it_stopped(vendor: str, tmp_path: Path) -> None:
     Vendor.files["/small.zip"] = GOOD
     Vendor.cut = 100_000
@@ -297,5 +308,8 @@ def test_the_catalogue_names_a_recogniser_and_a_voice_for_each_language() -> Non
         assert one.size > 1_000_000
         assert one.urls
         assert all(url.startswith("https://") for url in one.urls)
+        places = [str(one.place(url)) for url in one.urls]
+        assert len({Path(place).name for place in places}) == len(places), "fetched by its name"
+        assert not any(place.startswith(("/", "..")) or "//" in place for place in places)
     with pytest.raises(ModelError, match="vosk-model-small-fr"):
         model("nothing")

@@ -149,7 +149,7 @@ const said = ({ code, title, detail, mend }) =>
  * @returns {Promise<Model | undefined>} */
 export async function recogniser() {
   const fitting = (await api.models()).filter(
-    (model) => model.stage === "stt" && model.language === language() && !model.installed,
+    (model) => model.stage === "stt" && ["mul", language()].includes(model.language) && !model.installed,
   );
   return fitting.sort((a, b) => a.size - b.size)[0];
 }

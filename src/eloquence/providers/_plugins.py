@@ -3,6 +3,7 @@
 import threading
 from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 from livekit.agents import Plugin
 
@@ -20,8 +21,9 @@ def plugin(name: str) -> ModuleType:
         if threading.current_thread() is threading.main_thread():
             return import_module(f"livekit.plugins.{name}")
         announce = Plugin.__dict__["register_plugin"]
-        Plugin.register_plugin = Plugin.registered_plugins.append  # type: ignore[method-assign]
+        changed: Any = Plugin
+        changed.register_plugin = Plugin.registered_plugins.append
         try:
             return import_module(f"livekit.plugins.{name}")
         finally:
-            Plugin.register_plugin = announce  # type: ignore[method-assign]
+            changed.register_plugin = announce

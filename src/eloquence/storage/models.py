@@ -41,8 +41,9 @@ _RESERVE = 64 << 20
 
 
 class Model(BaseModel):
-    """One model of the catalogue: an `archive` (zip) or plain `files`. `sha256` maps a file name
-    to the checksum that its vendor publishes."""
+    """One model of the catalogue: an `archive` (zip) or plain `files`. With a `base` address the
+    files are named from there on, and lie in the same folders here. `sha256` maps a file name to
+    the checksum that its vendor publishes. `language` is `mul` for one that knows several."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -54,12 +55,18 @@ class Model(BaseModel):
     size: int
     """About how many bytes are fetched."""
     archive: str = ""
+    base: str = ""
     files: tuple[str, ...] = ()
     sha256: dict[str, str] = {}
 
     @property
     def urls(self) -> tuple[str, ...]:
-        return (self.archive,) if self.archive else self.files
+        return (self.archive,) if self.archive else tuple(self.base + name for name in self.files)
+
+    def place(self, url: str) -> PurePosixPath:
+        """Where the file of that address lies in the model's folder."""
+        path = PurePosixPath(url.removeprefix(self.base) if self.base else urlsplit(url).path)
+        return path if self.base else PurePosixPath(path.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +166,10 @@ def download(
             unpack(got[0], made, cancelled)
             ready = _only_folder(made)
         else:
-            for path in got:
-                path.rename(made / path.name)
+            for url, path in zip(entry.urls, got, strict=True):
+                placed = made / entry.place(url)
+                placed.parent.mkdir(parents=True, exist_ok=True)
+                path.rename(placed)
             ready = made
         ready.rename(target)
         shutil.rmtree(aside)

@@ -2,15 +2,12 @@
 so that its whole path (phonemes, network, process) runs where no voice can be downloaded."""
 
 import json
-import struct
-from collections.abc import Iterable
 from pathlib import Path
+
+from eloquence.testing.networks import FLOAT, floats, ints, network, node
 
 RATE = 22_050
 SAMPLES_PER_PHONEME = 1_400
-_INT64, _FLOAT = 7, 1
-
-Bytes = bytes | bytearray
 
 
 def write_humming_voice(folder: Path, name: str = "fr_FR-siwis-medium") -> Path:
@@ -37,79 +34,35 @@ def write_humming_voice(folder: Path, name: str = "fr_FR-siwis-medium") -> Path:
 
 
 def _model() -> bytes:
-    """The network in ONNX's own format: a sine as long as there are phonemes."""
-    constants = {
-        "at_one": _ints(1),
-        "at_scale": _ints(1),
-        "per_phoneme": _floats(float(SAMPLES_PER_PHONEME)),
-        "zero": _floats(0.0),
-        "one": _floats(1.0),
-        "step": _floats(2 * 3.141_592_65 * 180 / RATE),
-        "quiet": _floats(0.2),
-        "shape": _ints(1, 1, 1, -1, vector=True),
-    }
-    nodes = [
-        _node("Shape", ["input"], "shape_of_input"),
-        _node("Gather", ["shape_of_input", "at_one"], "count"),
-        _node("Cast", ["count"], "phonemes", to=_FLOAT),
-        _node("Gather", ["scales", "at_scale"], "slowness"),
-        _node("Mul", ["phonemes", "per_phoneme"], "samples"),
-        _node("Mul", ["samples", "slowness"], "length"),
-        _node("Range", ["zero", "length", "one"], "times"),
-        _node("Mul", ["times", "step"], "phase"),
-        _node("Sin", ["phase"], "wave"),
-        _node("Mul", ["wave", "quiet"], "hum"),
-        _node("Reshape", ["hum", "shape"], "output"),
-    ]
-    graph = b"".join(_part(1, node) for node in nodes) + _part(2, b"hum")
-    graph += b"".join(_part(5, body + _part(8, key.encode())) for key, body in constants.items())
-    for key, kind, dimensions in (
-        ("input", _INT64, ("batch", "phonemes")),
-        ("input_lengths", _INT64, ("batch",)),
-        ("scales", _FLOAT, (3,)),
-    ):
-        graph += _part(11, _value(key, kind, dimensions))
-    graph += _part(12, _value("output", _FLOAT, ("batch", 1, 1, "time")))
-    return _number(1, 8) + _part(7, graph) + _part(8, _number(2, 13))
-
-
-def _value(name: str, kind: int, dimensions: Iterable[int | str]) -> bytes:
-    shape = b"".join(
-        _part(1, _number(1, one) if isinstance(one, int) else _part(2, one.encode()))
-        for one in dimensions
+    """A sine as long as there are phonemes."""
+    return network(
+        nodes=[
+            node("Shape", ["input"], "shape_of_input"),
+            node("Gather", ["shape_of_input", "at_one"], "count"),
+            node("Cast", ["count"], "phonemes", to=FLOAT),
+            node("Gather", ["scales", "at_scale"], "slowness"),
+            node("Mul", ["phonemes", "per_phoneme"], "samples"),
+            node("Mul", ["samples", "slowness"], "length"),
+            node("Range", ["zero", "length", "one"], "times"),
+            node("Mul", ["times", "step"], "phase"),
+            node("Sin", ["phase"], "wave"),
+            node("Mul", ["wave", "quiet"], "hum"),
+            node("Reshape", ["hum", "shape"], "output"),
+        ],
+        constants={
+            "at_one": ints(1),
+            "at_scale": ints(1),
+            "per_phoneme": floats(float(SAMPLES_PER_PHONEME)),
+            "zero": floats(0.0),
+            "one": floats(1.0),
+            "step": floats(2 * 3.141_592_65 * 180 / RATE),
+            "quiet": floats(0.2),
+            "shape": ints(1, 1, 1, -1, vector=True),
+        },
+        inputs={
+            "input": ("int64", ("batch", "phonemes")),
+            "input_lengths": ("int64", ("batch",)),
+            "scales": ("float", (3,)),
+        },
+        outputs={"output": ("float", ("batch", 1, 1, "time"))},
     )
-    tensor = _number(1, kind) + _part(2, shape)
-    return _part(1, name.encode()) + _part(2, _part(1, tensor))
-
-
-def _node(kind: str, inputs: Iterable[str], output: str, **attributes: int) -> bytes:
-    body = b"".join(_part(1, one.encode()) for one in inputs) + _part(2, output.encode())
-    body += _part(4, kind.encode())
-    for name, value in attributes.items():
-        body += _part(5, _part(1, name.encode()) + _number(3, value) + _number(20, 2))
-    return body
-
-
-def _ints(*values: int, vector: bool = False) -> bytes:
-    dimensions = _number(1, len(values)) if vector else b""
-    return dimensions + _number(2, _INT64) + _part(9, struct.pack(f"<{len(values)}q", *values))
-
-
-def _floats(value: float) -> bytes:
-    return _number(2, _FLOAT) + _part(9, struct.pack("<f", value))
-
-
-def _number(field: int, value: int) -> bytes:
-    return _varint(field << 3) + _varint(value)
-
-
-def _part(field: int, body: Bytes) -> bytes:
-    return _varint(field << 3 | 2) + _varint(len(body)) + bytes(body)
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*out, value])
