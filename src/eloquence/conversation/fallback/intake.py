@@ -22,6 +22,7 @@ _LIKENESS = 0.2  # correlation of neighbouring samples; of a loud voice it is ab
 _OFFSET = 8_192.0  # mean of a window: text read as sound lies on one side of zero
 _FULL = 32_100  # a sample at full scale
 _FULL_SHARE = 0.3
+_ABRUPT = 0.02  # -17 dB
 _BURST = 3
 """Windows in a row that are noise: 60 ms, longer than any plosive."""
 _KNEE = 23_000.0  # -3 dBFS, from which peaks are bent
@@ -51,6 +52,15 @@ class Intake:
             self._whole = np.concatenate([self._whole, *self._pieces])
             self._pieces.clear()
         return self._whole
+
+    @property
+    def abrupt(self) -> bool:
+        """Whether the sound ends in the middle of a voice: its last 10 ms are hardly less loud
+        than the rest of it."""
+        wave = np.square(self.sound.astype(np.float64))
+        if not len(wave):
+            return False
+        return float(wave[-WINDOW // 2 :].mean()) > _ABRUPT * float(wave.mean())
 
     def push(self, frame: rtc.AudioFrame) -> None:
         """Raises APIError for what is no speech: an impossible format, noise, text, a square wave,

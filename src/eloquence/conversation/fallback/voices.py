@@ -58,6 +58,8 @@ _STALLED = 2.0
 """Seconds of silence in the middle of a clause after which a voice counts as hung."""
 _TELLING = round(0.25 * RATE)
 """Less than that tells nothing about where a voice was: the clause begins anew."""
+_SURE = RATE // 2
+"""What has to come after the place where a voice goes on, for it to be the right one."""
 _OVER = round(0.15 * RATE)
 """A rest so short is no word."""
 _CLOSING = 2.0
@@ -70,6 +72,8 @@ _FASTEST = 9.0
 """Syllables a second, as the fastest readers reach: a clause that is faster is taken to be cut."""
 _HASTE = 1.6
 """How much faster than itself a voice may speak before its clause counts as broken off."""
+_HASTE_IF_ABRUPT = 1.25
+"""The same of one that ends in the middle of its sound."""
 _ALIKE = 0.15
 """By what share the rates of clauses may differ that all are so fast: then the voice is."""
 _FEW = 4
@@ -170,7 +174,10 @@ class Voices(tts.TTS[Never]):
         time is believed the third time."""
         rate = self._rate(take)
         known = self._rates.get(take.link.name, ())
-        if rate is None or rate <= (_HASTE * median(known) if len(known) > 1 else _FASTEST):
+        fastest = _FASTEST
+        if len(known) > 1:
+            fastest = median(known) * (_HASTE_IF_ABRUPT if take.intake.abrupt else _HASTE)
+        if rate is None or rate <= fastest:
             return False
         doubts = self._doubts.setdefault(take.link.name, deque(maxlen=3))
         doubts.append(rate)
@@ -276,6 +283,8 @@ class Take:
         self.error: BaseException | None = None
         self.at: int | None = None
         """Sample up to which it was passed on; None when nothing is to be yet."""
+        self.enough = _SURE
+        """Samples from which on it can be told where it goes on from another voice."""
         self.joins = False
         """Whether its next sound goes on from another voice's."""
         self._arrived = asyncio.Event()
@@ -437,13 +446,16 @@ class _Clause:
         take.joins = True
         if len(heard) < _TELLING:
             return
-        whole = take.sound[begins:]
-        if not take.ended and len(whole) < 1.6 * len(heard) + RATE // 2:
+        whole, ended = take.sound[begins:], take.ended
+        if not ended and len(whole) < max(take.enough, 1.6 * len(heard)):
             take.at = None
             return
-        take.at = begins + await asyncio.to_thread(resumed_at, heard, whole)
-        if take.ended and len(take.sound) - take.at < _OVER:
-            take.at = len(take.sound)
+        place = await asyncio.to_thread(resumed_at, heard, whole)
+        if not ended and place > len(whole) - _SURE:
+            take.at = None
+            take.enough = len(whole) + _SURE
+            return
+        take.at = begins + (len(whole) if ended and len(whole) - place < _OVER else place)
         self._place_words(take, len(heard))
 
     def _pass_some(self, take: Take) -> float:
