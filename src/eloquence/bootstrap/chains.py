@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from eloquence.conversation.stages import StageContext
 
 log = logging.getLogger("eloquence")
-CHAINED: frozenset[Stage] = frozenset({"llm", "tts"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +42,9 @@ async def made(settings: Settings, chosen: Mapping[Stage, Choice], context: "Sta
         for stage, choice in chosen.items():
             standby = standbys(settings, stage, choice, context.language)
             statuses[stage] = status(choice, standby)
-            chained = stage in CHAINED and choice.provider.name not in UNFAILING
-            links = _links(stage, choice, standby if chained else (), context)
+            links = _links(stage, choice, standby, context)
             stages[stage] = links[0].stage
-            if chained:
+            if choice.provider.name not in UNFAILING:
                 chain = Chain(stage, links)
                 chains.append(chain)
                 stages[stage] = _stage(chain, context.language)
