@@ -75,6 +75,32 @@ import { t } from "./i18n.js";
  * @property {string} message
  */
 
+/** @typedef {{ready: boolean, detail: string, mend: string, model: string, leaves_machine: string}} Readiness */
+/** @template T @typedef {Record<"fr" | "en", T>} ByLanguage */
+/** @typedef {{provider: string, options: Record<string, unknown>, serves: ByLanguage<string>, readiness: ByLanguage<Readiness>}} Engine */
+/**
+ * @typedef {object} EngineOption
+ * @property {string} name
+ * @property {"text" | "number" | "integer" | "boolean" | "other"} type
+ * @property {boolean} secret never told, and given in a variable
+ * @property {string} set_by the variable that sets it now
+ * @property {unknown} default
+ */
+/** @typedef {{provider: string, installed: boolean, readiness: ByLanguage<Readiness>, options: EngineOption[]}} EngineOffer */
+/**
+ * Who serves a stage, who takes over, and who else could.
+ * @typedef {object} EngineStage
+ * @property {"stt" | "llm" | "tts"} stage
+ * @property {Engine} chosen
+ * @property {Engine[]} fallback
+ * @property {ByLanguage<string[]>} last who takes over without having been named
+ * @property {string} locked the variable that counts more than the file, or ""
+ * @property {EngineOffer[]} offers
+ */
+/** @typedef {{file: string, problem: {detail: string, mend: string} | null, stages: EngineStage[]}} Engines */
+/** @typedef {{provider: string, options: Record<string, unknown>}} Named */
+/** @typedef {Named & {fallback: Named[]}} Wanted */
+
 /** What went wrong, in words, and what the reader can do. */
 export class Problem extends Error {
   /** @param {{title: string, detail?: string, mend?: string, code?: string, status?: number,
@@ -199,6 +225,17 @@ export const models = () => ask("models");
 
 /** @param {string} name */
 export const download = (name) => ask(`models/${encodeURIComponent(name)}`, { method: "POST" });
+
+// What operators see and change.
+
+/** @returns {Promise<Engines>} */
+export const engines = () => ask("providers");
+
+/** @param {string} stage @param {Wanted} wanted @returns {Promise<EngineStage & {warnings: string[]}>} */
+export const chooseEngine = (stage, wanted) => ask(`providers/${stage}`, put(wanted));
+
+/** What the vendors themselves say. @param {string} stage @returns {Promise<Record<string, ByLanguage<Readiness>>>} */
+export const checkEngines = (stage) => ask(`providers/${stage}/check`, { method: "POST" });
 
 // Rooms. A server that does not answer in time is asked again.
 

@@ -12,6 +12,7 @@
 //   #/history                   the sessions kept on this machine
 //   #/progress                  the measures of all takes
 //   #/about                     the AI, personal data, accessibility
+//   #/engines                   who hears, answers and speaks, for operators
 
 import { Problem, SIGNED_OUT, signOut } from "./api.js";
 import { h } from "./dom.js";
@@ -21,6 +22,7 @@ import { forget, server } from "./server.js";
 import { foot, top } from "./frame.js";
 import { about } from "./views/about.js";
 import { compare } from "./views/compare.js";
+import { engines } from "./views/engines.js";
 import { exercises } from "./views/exercises.js";
 import { history } from "./views/history.js";
 import { take } from "./talk/hold.js";
@@ -58,6 +60,7 @@ const routes = [
   [/^#\/history$/, history],
   [/^#\/progress$/, progress],
   [/^#\/about$/, about],
+  [/^#\/engines$/, engines],
 ];
 
 /** @param {string} id */

@@ -247,6 +247,62 @@ def progress(takes: int = 6) -> Message:
     return made.model_dump(mode="json")
 
 
+def ready(host: str = "", *, ok: bool = True, detail: str = "", model: str = "") -> Message:
+    """What a provider says of itself."""
+    return {
+        "ready": ok, "detail": detail, "model": model, "leaves_machine": host,
+        "mend": "" if ok else "Set OPENAI_API_KEY.",
+    }  # fmt: skip
+
+
+def engines() -> Message:
+    """Every stage as an operator is told of it."""
+
+    def option(name: str, kind: str = "text", default: Any = "", **fields: Any) -> Message:
+        return {
+            "name": name, "type": kind, "default": default, "secret": False, "variables": [],
+            "set_by": "", "minimum": None, "maximum": None, "values": None, **fields,
+        }  # fmt: skip
+
+    def offer(name: str, told: Message, *options: Message, installed: bool = True) -> Message:
+        return {"provider": name, "installed": installed, "languages": [], "options": options,
+                "readiness": {"fr": told, "en": told}}  # fmt: skip
+
+    keyless = ready("api.openai.com", ok=False, detail="There is no key for api.openai.com.")
+    temperature = option("temperature", "number", 0.7)
+    offers = {
+        "stt": [offer("none", ready()), offer("vosk", ready(model="small"), option("url"))],
+        "llm": [
+            offer("openai", keyless, option("model"), temperature, option("api_key", secret=True)),
+            offer("script", ready()),
+        ],
+        "tts": [
+            offer("espeak", ready(), option("voice")),
+            offer("elevenlabs", keyless, option("model"), option("voice"), installed=False),
+            offer("openai", keyless, option("model", default="tts-1"), option("voice"),
+                  option("steady", "boolean", False)),
+        ],
+    }  # fmt: skip
+    names = {"stt": "vosk", "llm": "script", "tts": "espeak"}
+    return {
+        "file": "eloquence.toml",
+        "problem": None,
+        "stages": [
+            {
+                "stage": stage, "fallback": [], "place": "default", "locked": "", "offers": known,
+                "last": {"fr": ["none"] if stage == "stt" else [], "en": []},
+                "chosen": {
+                    "provider": "auto", "options": {},
+                    "serves": {"fr": names[stage], "en": names[stage]},
+                    "readiness": {"fr": ready(model="small" if stage == "stt" else ""),
+                                  "en": ready()},
+                },
+            }
+            for stage, known in offers.items()
+        ],
+    }  # fmt: skip
+
+
 LOCAL = {"id": "", "name": "", "role": "operator"}
 
 
@@ -278,6 +334,9 @@ class StandIn:
         self.compared: list[tuple[str, str]] = []
         self.asked: list[dict[str, str]] = []
         self.progress = progress()
+        self.engines = engines()
+        self.wanted: list[tuple[str, Message]] = []
+        """Stage and body of each choice of a provider."""
         self.recording = Path()
         self.rooms = False
         self.begun: list[tuple[str | None, Message]] = []
@@ -344,6 +403,9 @@ class StandIn:
                 web.get(f"{api}/progress", self._progress),
                 web.delete(f"{api}/sessions/{{id}}", self._delete),
                 web.get(f"{api}/models", self._models),
+                web.get(f"{api}/providers", self._engines),
+                web.put(f"{api}/providers/{{stage}}", self._choose_engine),
+                web.post(f"{api}/providers/{{stage}}/check", self._check_engines),
                 web.post(f"{api}/models/{{name}}", self._start_download),
                 web.get("/", self._page),
                 web.static("/", WEB),
@@ -549,6 +611,30 @@ class StandIn:
     async def _delete(self, request: web.Request) -> web.Response:
         self.deleted.append(request.match_info["id"])
         return web.Response(status=204)
+
+    async def _engines(self, request: web.Request) -> web.Response:
+        return web.json_response(self.engines)
+
+    async def _choose_engine(self, request: web.Request) -> web.Response:
+        name, wanted = request.match_info["stage"], await request.json()
+        self.wanted.append((name, wanted))
+        if refusals := self.refusals.get("chooseEngine"):
+            return refusals.pop(0)
+        stage = next(one for one in self.engines["stages"] if one["stage"] == name)
+        offer = next(one for one in stage["offers"] if one["provider"] == wanted["provider"])
+        chosen = {
+            "provider": wanted["provider"], "options": wanted["options"],
+            "serves": dict.fromkeys(("fr", "en"), wanted["provider"]),
+            "readiness": offer["readiness"],
+        }  # fmt: skip
+        stage |= {"chosen": chosen, "fallback": [
+            {**one, "serves": {}, "readiness": offer["readiness"]} for one in wanted["fallback"]
+        ]}  # fmt: skip
+        return web.json_response({**stage, "warnings": ["'alloy' is a voice of openai."]})
+
+    async def _check_engines(self, request: web.Request) -> web.Response:
+        told = ready("openai", ok=False, detail="api.openai.com refuses the key.")
+        return web.json_response({"openai": {"fr": told, "en": told}})
 
     async def _models(self, request: web.Request) -> web.Response:
         if self.download == "downloading":

@@ -34,7 +34,8 @@ def axe(page: Page) -> Page:
     "hash_",
     [
         "#/", "#/exercise/entretien", "#/report/s-20261121-1", "#/report/ear", "#/report/retry",
-        "#/report/fresh", "#/compare/a/b", "#/progress", "#/history", "#/about", "#/nowhere",
+        "#/report/fresh", "#/compare/a/b", "#/progress", "#/history", "#/about", "#/engines",
+        "#/nowhere",
     ],
 )  # fmt: skip
 def test_a_view_has_no_serious_fault(axe: Page, server: Any, hash_: str, scheme: Any) -> None:

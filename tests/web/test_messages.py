@@ -64,6 +64,8 @@ def test_every_message_is_used(language: str) -> None:
         "history.purpose.",
         "profile.",
         "dimension.",
+        "engines.option.",
+        "engines.fallback.",
         "mic.",
         "status.",
         "problem.",

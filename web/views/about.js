@@ -2,6 +2,7 @@
 
 import * as api from "../api.js";
 import { h } from "../dom.js";
+import { icon } from "../icons.js";
 import { t } from "../i18n.js";
 
 /** @returns {Promise<import("../main.js").Shown>} */
@@ -19,6 +20,13 @@ export async function about() {
       section(t("about.ai.title"), t("about.ai.text")),
       section(t("about.data.title"), t("about.data.text")),
       section(t("about.access.title"), t("about.access.text")),
+      status.account?.role === "operator" &&
+        h(
+          "section",
+          {},
+          h("h2", {}, t("about.operator")),
+          h("p", { class: "actions" }, h("a", { class: "button", href: "#/engines", "data-testid": "to-engines" }, icon("speaker"), t("engines.title"))),
+        ),
       problems.length > 0 &&
         h("section", {}, h("h2", {}, t("about.problems")), h("ul", {}, ...problems.map((one) => h("li", {}, one)))),
       h("p", { class: "muted" }, t("about.version", { version: status.version })),
