@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eloquence.bootstrap import chains
+from eloquence.bootstrap import plugins as attendance
 from eloquence.bootstrap.current import Current
 from eloquence.bootstrap.exposure import check
 from eloquence.bootstrap.practice import practice
@@ -23,7 +24,7 @@ from eloquence.bootstrap.stages import BY_EAR, serving
 from eloquence.coaching.exercise import Exercise
 from eloquence.coaching.levels import turn_score
 from eloquence.coaching.profiles import norms_for
-from eloquence.coaching.session import Session, SessionEnd, SessionStore, Turn
+from eloquence.coaching.session import Session, SessionEnd, Turn
 from eloquence.config import Settings
 from eloquence.delivery import sound
 from eloquence.errors import (
@@ -32,6 +33,7 @@ from eloquence.errors import (
     ContentError,
     EloquenceError,
 )
+from eloquence.plugins.running import Plugins
 from eloquence.protocol import INPUT_RATE, Ended, Failure, Hello
 from eloquence.storage import content
 from eloquence.storage.leases import Held, Lease
@@ -65,6 +67,7 @@ class Eloquence:
         self.resources = resources
         self._analyst = analyst
         self.reports = Reports(self.current, library, store, analyst)
+        self.plugins = Plugins(store.plugins)
         self._warming: asyncio.Future[None] | None = None
         self.stopping = False
         """Set when the process is being stopped."""
@@ -145,7 +148,7 @@ class Eloquence:
 
         with self.admitted():
             store = self.store.of(learner)
-            async with self._planned(hello, store) as plan:
+            async with self._planned(hello, learner) as plan:
                 end = await Conversation(plan, transport, store).run()
             self.reports.ended(plan.session.id)
             return plan.session.id, end
@@ -157,18 +160,18 @@ class Eloquence:
         from eloquence.conversation.conversation import Conversation
 
         hello = Hello.model_validate_json(lease.held.request)
-        async with self._planned(hello, self.store.of(lease.held.learner), lease.held) as plan:
+        async with self._planned(hello, lease.held.learner, lease.held) as plan:
             return await Conversation(plan, await line, lease).run()
 
     @asynccontextmanager
     async def _planned(
-        self, hello: Hello, store: SessionStore, held: Held | None = None
+        self, hello: Hello, learner: str, held: Held | None = None
     ) -> "AsyncIterator[Plan]":
         """The plan of a conversation, with its recording open."""
         from eloquence.conversation.plan import Plan, Resumed, Stages
         from eloquence.conversation.stages import StageContext
 
-        asked = await practice(hello, self.library, store)
+        asked = await practice(hello, self.library, self.store.of(learner))
         exercise, scenario, language = asked.exercise, asked.scenario, asked.language
         character = self.library.character(exercise.character, language)
         settings = self.settings  # they may change while it is being planned
@@ -199,6 +202,9 @@ class Eloquence:
             recorder = None
             if hello.keep_audio:
                 recorder = await stack.enter_async_context(Recorder(settings.recordings, session))
+            hooks, known = await stack.enter_async_context(
+                attendance.attending(self.plugins, settings.plugins, self.store, session, learner)
+            )
             yield Plan(
                 session=session,
                 exercise=exercise,
@@ -223,6 +229,8 @@ class Eloquence:
                 forbidden=asked.forbidden,
                 seed=context.seed,
                 recording=recorder,
+                hooks=hooks,
+                known=known,
                 resumed=resumed,
                 away=60 * settings.away_minutes,
                 instructions=settings.agent_instructions,
@@ -298,6 +306,7 @@ async def opened(settings: Settings) -> AsyncIterator[Eloquence]:
         library = content.load(settings.content)
         product = Eloquence(settings, library, store, resources, analyst)
         stack.push_async_callback(product.reports.close)
+        stack.push_async_callback(product.plugins.close)
         if settings.in_rooms:
             from eloquence.bootstrap.rooms import open_rooms
 

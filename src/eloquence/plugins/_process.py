@@ -142,15 +142,20 @@ class Child:
 
     async def end(self) -> None:
         """Ends the process, with whatever it has started, and removes its folder."""
+        self._kill()
+        transport: asyncio.SubprocessTransport = self._process._transport  # type: ignore[attr-defined]
+        # Its pipes first: one that we have stopped reading would keep us waiting for its end.
+        for number in (0, 1):
+            if (pipe := transport.get_pipe_transport(number)) is not None:
+                pipe.close()
+        await self._process.wait()
+        transport.close()
+        self._kill()  # what outlived the one that led them
+        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+
+    def _kill(self) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
-        await self._process.wait()
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)  # what outlived the one that led them
-        self._process._transport.close()  # type: ignore[attr-defined]  # its pipes, now
-        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
     async def _write(self, what: Mapping[str, object]) -> None:
         assert self._process.stdin is not None

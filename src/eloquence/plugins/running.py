@@ -4,14 +4,13 @@ Each conversation has processes of its own: what a plugin keeps in memory, on pu
 then reach no other learner, and one that fails fails in one conversation. They are started as the
 conversation is planned, tried on a sentence that nobody said, and only then waited for.
 
-A plugin that was late once is not waited for again in that conversation; a required filter is,
-once its new process has passed the trial. After `MOST_FAILURES` in a row it is switched off.
+A plugin that failed once is not waited for again in that conversation; a required filter is, once
+its new process has passed the trial. After `MOST_FAILURES` in a row it is switched off.
 """
 
 import asyncio
 import logging
 import time
-from collections import Counter
 from collections.abc import (
     AsyncIterator,
     Awaitable,
@@ -82,11 +81,14 @@ class Limits:
 class _Record:
     """What this process knows of one plugin. `amounts` are not in the ledger yet."""
 
-    amounts: Counter[str] = field(default_factory=Counter)
+    amounts: dict[str, float] = field(default_factory=dict)
     in_a_row: int = 0
     off: bool = False
     told: bool = False
     """Whether the ledger knows that it is off."""
+
+    def add(self, figure: str, by: float = 1) -> None:
+        self.amounts[figure] = self.amounts.get(figure, 0) + by
 
     def agree(self, off: bool) -> None:
         """Takes what the ledger says: switched off elsewhere, or on again by an operator."""
@@ -147,9 +149,9 @@ class Plugins:
     def failed(self, name: str, fault: FaultError) -> None:
         """Notes a failure; the last one in a row too many switches the plugin off."""
         record = self._records[name]
-        record.amounts["failures"] += 1
+        record.add("failures")
         if fault.trouble == "late":
-            record.amounts["timeouts"] += 1
+            record.add("timeouts")
         record.in_a_row += 1
         log.warning("plugin %s: %s %s", name, fault.trouble, fault.why)
         if record.in_a_row >= MOST_FAILURES and not record.off:
@@ -178,16 +180,17 @@ class Plugins:
     async def note(self) -> None:
         """Gives the ledger the figures that it has not had. It may be away: then they wait."""
         for name, record in self._records.items():
-            amounts, record.amounts = record.amounts, Counter()
+            amounts, record.amounts = record.amounts, {}
             try:
                 if amounts:
                     await self._ledger.add(name, amounts)
-                    amounts = Counter()
+                    amounts = {}
                 if record.off and not record.told:
                     await self._ledger.switch_off(name)
                     record.told = True
             except EloquenceError as error:
-                record.amounts.update(amounts)
+                for figure, by in amounts.items():
+                    record.add(figure, by)
                 log.warning("the ledger of plugins: %s", error.code)
 
 
@@ -331,6 +334,7 @@ class _Present:
         self._gone = False
         self._watched: asyncio.Queue[tuple[Hook, str]] = asyncio.Queue(maxsize=_WATCHED)
         self._tasks: list[asyncio.Task[None]] = []
+        self._ending: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         self._tasks = [
@@ -376,9 +380,8 @@ class _Present:
             answer = await self._asked(hook, text[:LONGEST_TEXT], seconds)
         except TimeoutError:
             return otherwise
-        except FaultError as fault:
-            if fault.trouble == "late":
-                self.lateness += time.monotonic() - began
+        except FaultError:
+            self.lateness += time.monotonic() - began
             return otherwise
         return text if answer.text is None else answer.text[:LONGEST_TEXT]
 
@@ -420,6 +423,8 @@ class _Present:
         for task in self._tasks:
             with suppress(asyncio.CancelledError):
                 await task
+        if self._ending is not None:
+            await self._ending
 
     async def _live(self) -> None:
         """Gives it a process, and another one when that has failed."""
@@ -447,7 +452,7 @@ class _Present:
         self._child = child
         self._broken.clear()
         try:
-            self._record.amounts["started"] += 1
+            self._record.add("started")
             self._about = child.about
             if not self._for_us(child.about) or not child.about.takes:
                 self._gone = True
@@ -459,7 +464,8 @@ class _Present:
         finally:
             self._running.clear()
             self._child = None
-            await asyncio.shield(child.end())
+            self._ending = asyncio.create_task(child.end(), name=f"plugin {self.name} ending")
+            await asyncio.shield(self._ending)
 
     def _for_us(self, about: About) -> bool:
         spoken = not about.languages or self._context.language in about.languages
@@ -501,7 +507,7 @@ class _Present:
         }
         began = time.monotonic()
         if not trial:
-            record.amounts["calls"] += 1
+            record.add("calls")
         try:
             answer = await child.ask(hook, given, context, seconds)
         except FaultError as fault:
@@ -513,9 +519,9 @@ class _Present:
             raise
         finally:
             if not trial:
-                record.amounts["seconds"] += time.monotonic() - began
+                record.add("seconds", time.monotonic() - began)
         if not trial:
             record.in_a_row = 0
             for name, by in answer.counts.items():
-                record.amounts[f"own.{name}"] += by
+                record.add(f"own.{name}", by)
         return answer

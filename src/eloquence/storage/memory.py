@@ -110,7 +110,7 @@ class Memory:
             if not _wants(connection, learner) or connection.execute(there).first() is None:
                 return ()
             known = {(one.kind, one.text.casefold()) for one in _of(connection, learner)}
-            new = []
+            new: list[KnownFact] = []
             for kind, text in found:
                 fact = KnownFact(secrets.token_hex(8), kind[:32], _line(text), self._now())
                 if not fact.text or (fact.kind, fact.text.casefold()) in known:

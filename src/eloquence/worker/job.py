@@ -171,6 +171,7 @@ async def _hold(context: JobContext, product: Eloquence) -> None:
     if not ended:
         return
     await _until_left(context.room, learner)
+    await product.plugins.settle()
     try:
         await rooms.livekit.delete(lease.held.room)
     except RoomError as error:

@@ -1,0 +1,78 @@
+"""The plugins of a conversation: which the settings want, and what becomes of what they find."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from eloquence.coaching.session import Session
+from eloquence.config import PluginsSettings
+from eloquence.errors import SessionNotFoundError, StorageError
+
+if TYPE_CHECKING:
+    from eloquence.plugins.running import Attendance, Plugins, Wanted
+    from eloquence.storage.sessions import SqlSessionStore
+
+log = logging.getLogger("eloquence.plugins")
+
+MEMORY = "conversation_memory"
+"""The plugin by which learners' facts are found, and without which none are used."""
+
+
+def wanted(settings: PluginsSettings) -> "tuple[Wanted, ...]":
+    """The plugins that the settings enable, in their order."""
+    from eloquence.plugins.running import Wanted
+
+    return tuple(
+        Wanted(name, settings.options.get(name, {}), required=name in settings.required)
+        for name in settings.enabled
+    )
+
+
+@asynccontextmanager
+async def attending(
+    plugins: "Plugins",
+    settings: PluginsSettings,
+    store: "SqlSessionStore",
+    session: Session,
+    learner: str,
+) -> "AsyncIterator[tuple[Attendance, tuple[str, ...]]]":
+    """The plugins of a session, and what its learner wants to be remembered of earlier ones. When
+    the session is over, they are told all of it; nobody waits for that."""
+    from eloquence.plugins import Context
+    from eloquence.plugins.running import Limits
+
+    known: tuple[str, ...] = ()
+    remembering = False
+    if MEMORY in settings.enabled:
+        try:
+            remembering = await store.memory.wanted(learner)
+            if remembering:
+                known = tuple(one.text for one in await store.memory.facts(learner))
+        except StorageError as error:
+            log.warning("what is remembered cannot be read: %s", error.message)
+    limits = Limits(seconds=settings.seconds, memory=settings.memory_mb << 20)
+    context = Context(session.language, session.exercise, session.character)
+    async with plugins.attending(
+        wanted(settings), limits, context, remembering=remembering
+    ) as attendance:
+        yield attendance, known
+        if attendance.names:
+            await _finish(attendance, store, session, learner)
+
+
+async def _finish(
+    attendance: "Attendance", store: "SqlSessionStore", session: Session, learner: str
+) -> None:
+    """Hands over what was said, unless the session goes on elsewhere or is deleted."""
+    try:
+        stored = await store.get(session.id)
+    except (StorageError, SessionNotFoundError):
+        return
+    if stored.end is not None:
+        turns = [
+            ("learner" if turn.speaker == "learner" else "coach", turn.text)
+            for turn in stored.turns
+            if turn.text
+        ]
+        attendance.finish(turns, lambda _, facts: store.memory.note(learner, session.id, facts))

@@ -1,0 +1,188 @@
+"""Plugins that loop, eat memory, crash, flood, raise, sleep, fork or never start cost a
+conversation 300 ms once at most, and are switched off (U01, PLG-08, B-20)."""
+
+import asyncio
+import os
+import time
+
+import psutil
+import pytest
+from tests.plugins.conftest import Install, Stage
+
+from eloquence.plugins.running import MOST_FAILURES, Limits, Wanted
+
+DEEDS = ["loop", "memory", "crash", "flood", "answer", "raise", "sleep", "fork", "leave"]
+CLAUSES = [f"Voici la phrase numéro {number}," for number in range(40)]
+
+
+async def _switched_off(stage: Stage, wanted: Wanted) -> list[float]:
+    """Has clauses pass until the plugin is off; returns for how long each was held up."""
+    delays: list[float] = []
+    async with stage.holding(wanted) as attendance:
+        off = asyncio.Event()
+        attendance.on_off = lambda name: off.set()
+        for clause in CLAUSES:
+            began = time.monotonic()
+            passed = await attendance.spoken(clause)
+            delays.append(time.monotonic() - began)
+            assert passed == clause
+            if off.is_set():
+                break
+            try:
+                await asyncio.wait_for(off.wait(), 0.7)
+            except TimeoutError:
+                continue
+        assert off.is_set()
+        for clause in CLAUSES[:5]:
+            began = time.monotonic()
+            assert await attendance.spoken(clause) == clause
+            delays.append(time.monotonic() - began)
+    return delays
+
+
+@pytest.mark.usefixtures("hostile")
+@pytest.mark.parametrize("deed", DEEDS)
+async def test_a_hostile_plugin_delays_a_conversation_once_and_is_switched_off(
+    stage: Stage, deed: str
+) -> None:
+    ours = psutil.Process()
+    before = ours.memory_info().rss
+    delays = await _switched_off(stage, Wanted("hostile", {"deed": deed}))
+    assert sum(delay > 0.05 for delay in delays) <= 1
+    assert max(delays) <= 0.3 + 0.15
+    figures = stage.ledger.figures["hostile"]
+    assert figures["failures"] == MOST_FAILURES
+    assert stage.ledger.gone == {"hostile"}
+    assert ours.memory_info().rss - before < 64 << 20
+    left = [one for one in psutil.process_iter(["cmdline"]) if _ours(one.info["cmdline"])]
+    assert left == []
+
+
+def _ours(command: list[str] | None) -> bool:
+    """Whether that is a plugin's process of this very test."""
+    return (
+        bool(command)
+        and "eloquence.plugins._child" in " ".join(command or ())
+        and (f"owner {os.getpid()}" in " ".join(command or ()))
+    )
+
+
+@pytest.mark.usefixtures("hostile")
+@pytest.mark.parametrize("deed", ["loop", "crash", "raise", "memory"])
+async def test_one_that_fails_as_it_starts_delays_nothing_at_all(
+    stage: Stage, deed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eloquence.plugins._process.START_SECONDS", 1.0)
+    wanted = Wanted("hostile", {"deed": deed, "at_start": True})
+    async with stage.holding(wanted) as attendance:
+        began = time.monotonic()
+        for clause in CLAUSES:
+            assert await attendance.spoken(clause) == clause
+        assert time.monotonic() - began < 0.1
+    assert stage.ledger.gone == {"hostile"}
+
+
+@pytest.mark.usefixtures("hostile")
+async def test_what_a_plugin_prints_goes_nowhere(stage: Stage) -> None:
+    stage.limits = Limits(seconds=2.0)
+    async with stage.holding(Wanted("hostile", {"deed": "print"})) as attendance:
+        assert await attendance.spoken("Bonjour.") == "printed"
+
+
+@pytest.mark.usefixtures("hostile")
+@pytest.mark.parametrize("deed", ["loop", "raise", "crash"])
+async def test_where_a_required_filter_fails_nothing_passes(stage: Stage, deed: str) -> None:
+    wanted = Wanted("hostile", {"deed": deed}, required=True)
+    async with stage.holding(wanted) as attendance:
+        off = asyncio.Event()
+        attendance.on_off = lambda name: off.set()
+        while not off.is_set():
+            assert await attendance.spoken("Bonjour.") is None
+        assert await attendance.spoken("Bonjour.") is None
+        assert attendance.speaks
+
+
+@pytest.mark.usefixtures("hostile")
+async def test_hostile_plugins_do_nothing_to_others_beside_them(stage: Stage) -> None:
+    wanted = [Wanted("hostile", {"deed": "loop"}), Wanted("profanity_filter")]
+    async with stage.holding(*wanted) as attendance:
+        assert await attendance.spoken("Quelle merde.") == "Quelle mince."
+        began = time.monotonic()
+        assert await attendance.spoken("Oh, merde !") == "Oh, mince !"
+        assert time.monotonic() - began < 0.2
+    assert "failures" not in stage.ledger.figures["profanity_filter"]
+
+
+@pytest.mark.usefixtures("hostile")
+async def test_one_that_is_switched_off_stays_so_until_an_operator_switches_it_on(
+    stage: Stage,
+) -> None:
+    stage.ledger.gone.add("hostile")
+    async with stage.holding(Wanted("hostile", {"deed": "loop"})) as attendance:
+        assert not attendance.speaks
+    assert stage.ledger.figures == {}
+    stage.ledger.gone.clear()
+    async with stage.holding(Wanted("hostile", {"deed": "loop"})) as attendance:
+        assert attendance.speaks
+
+
+LOOKING = """
+import os
+from eloquence.plugins import Plugin
+
+def opened(number):
+    try:
+        return os.readlink(f"/proc/self/fd/{number}").split(":")[0]
+    except OSError:
+        return "pipe"
+
+class Looking:
+    def coach_turn(self, text, context):
+        variables = ",".join(sorted(os.environ))
+        descriptors = ",".join({opened(number) for number in os.listdir("/proc/self/fd")})
+        return "|".join([variables, ",".join(os.listdir(".")), descriptors, os.getcwd()])
+
+plugin = Plugin(name="looking", create=lambda _: Looking(), changes=frozenset({"coach_turn"}))
+"""
+
+
+async def test_a_plugin_sees_no_variable_of_ours_no_descriptor_and_an_empty_folder(
+    stage: Stage, install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MISTRAL_API_KEY", "a secret")
+    install("looking", LOOKING, looking="plugin")
+    async with stage.holding(Wanted("looking")) as attendance:
+        told = await attendance.spoken("Bonjour.")
+    assert told is not None
+    variables, files, descriptors, folder = told.split("|")
+    assert "MISTRAL_API_KEY" not in variables
+    ours = {"PATH", "LANG", "HOME", "TMPDIR", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"}
+    by_python = {"LC_CTYPE", "ORT_DISABLE_TELEMETRY"}  # the second one `import eloquence` sets
+    assert set(variables.split(",")) <= ours | by_python
+    assert files == ""
+    assert set(descriptors.split(",")) <= {"/dev/null", "pipe", "socket"}
+    assert not os.path.exists(folder)  # noqa: ASYNC240, PTH110 - it goes with the process
+
+
+async def test_what_a_plugin_keeps_in_memory_reaches_no_other_learner(
+    stage: Stage, install: Install
+) -> None:
+    """A process serves one conversation: even a module's own variables are of one learner."""
+    install(
+        "leaky",
+        "from eloquence.plugins import Plugin\n"
+        "seen = []\n"
+        "class Leaky:\n"
+        "    def coach_turn(self, text, context):\n"
+        "        if not context.trial: seen.append(text)\n"
+        "        return ' '.join(seen)\n"
+        "plugin = Plugin(name='leaky', create=lambda o: Leaky(),"
+        " changes=frozenset({'coach_turn'}))\n",
+        leaky="plugin",
+    )
+    async with (
+        stage.holding(Wanted("leaky")) as first,
+        stage.holding(Wanted("leaky")) as second,
+    ):
+        assert await first.spoken("Je m’appelle Ada.") == "Je m’appelle Ada."
+        assert await second.spoken("Bonjour.") == "Bonjour."
