@@ -121,6 +121,7 @@ async def test_the_service_of_the_seeds_is_asked_as_they_ask_it(
     assert asked.path == "/transcribe"
     assert b'name="file"' in asked.body
     assert b"RIFF" in asked.body
+    assert b'name="language"\r\n\r\nfr' in asked.body
 
 
 def test_times_count_from_the_utterance_however_vosk_counts_them() -> None:

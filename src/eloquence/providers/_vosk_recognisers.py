@@ -213,10 +213,12 @@ class ServerVosk(Recogniser):
 
 
 class RestVosk(Recogniser):
-    """The seeds' service: the WAV of an utterance to `/transcribe`, field `file` (STT-02)."""
+    """A service of this product, or one like it: the WAV of an utterance to `/transcribe`, field
+    `file` (STT-02), with the language that is spoken."""
 
-    def __init__(self, options: Server, client: httpx.AsyncClient) -> None:
+    def __init__(self, options: Server, client: httpx.AsyncClient, language: str) -> None:
         self._client = client
+        self._language = language
         self._patience = options.patience
         address = options.url.rstrip("/")
         self._address = address if address.endswith("/transcribe") else f"{address}/transcribe"
@@ -239,7 +241,9 @@ class RestVosk(Recogniser):
         file = ("speech.wav", wav(sound), "audio/wav")
         try:
             async with asyncio.timeout(self._patience + len(sound) / 2 / RATE):
-                answer = await self._client.post(self._address, files={"file": file})
+                answer = await self._client.post(
+                    self._address, files={"file": file}, data={"language": self._language}
+                )
         except TimeoutError as error:
             raise APITimeoutError("The recogniser did not answer in time.") from error
         except httpx.HTTPError as error:

@@ -67,7 +67,7 @@ def create(options: Options, context: StageContext) -> "UtteranceSTT":
         recogniser = partial(recognisers.ServerVosk, options)
     elif options.url:
         client = context.resources.get("vosk http client", recognisers.client, recognisers.close)
-        recogniser = partial(recognisers.RestVosk, options, client)
+        recogniser = partial(recognisers.RestVosk, options, client, context.language)
     else:
         folder = options.folder(context.language)
         assert folder is not None
