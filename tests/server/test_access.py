@@ -35,6 +35,7 @@ from eloquence.storage.sessions import open_store
 
 EXERCISE = "conversation_libre_marie"
 HELLO = {"exercise": EXERCISE, "language": "fr"}
+CHAT = {"messages": [{"role": "user", "content": "test"}]}
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,16 @@ RULES: dict[tuple[str, str], Rule] = {
     ("POST", "/api/v1/sessions/{session_id}/end"): Rule("learner", 204, of="ending"),
     ("GET", "/token"): Rule("learner", 503, "room", "live", query={"room": "{room}"}),
     ("POST", "/token"): Rule("learner", 503, "room", "live", body={"room": "{room}"}),
+    ("POST", "/transcribe"): Rule("learner", 422, "recording"),
+    ("POST", "/v1/audio/transcriptions"): Rule("learner", 422, "recording"),
+    ("POST", "/v1/chat/completions"): Rule("learner", 503, "dependency_not_found", body=CHAT),
+    ("GET", "/v1/models"): Rule("learner", 503, "dependency_not_found"),
+    ("POST", "/api/tts"): Rule("learner", 422, "tts", body={"text": "a", "voice": "Rachel"}),
+    ("POST", "/v1/audio/speech"): Rule(
+        "learner", 422, "tts", body={"input": "a", "voice": "Rachel"}
+    ),
     ("WEBSOCKET", "/api/v1/talk"): Rule("learner", 0),  # `test_talk_…` below
+    ("WEBSOCKET", "/ws"): Rule("learner", 0),  # tests/server/test_services_mounted.py
 }
 
 ASKED = [route for route in RULES if route[0] != "WEBSOCKET"]

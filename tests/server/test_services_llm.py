@@ -329,16 +329,6 @@ async def test_without_a_host_nothing_is_made_up() -> None:
         assert "SCALEWAY_SECRET_KEY" in answer.json()["mend"]
 
 
-async def test_the_offline_coach_answers_in_conversations_only() -> None:
-    async with (
-        served(llm.create_app(load(llm={"provider": "script"}))) as url,
-        httpx.AsyncClient(base_url=url) as client,
-    ):
-        answer = await client.post("/v1/chat/completions", json=CHAT)
-    assert answer.status_code == 503
-    assert answer.json()["code"] == "configuration"
-
-
 async def test_a_service_that_leads_back_to_itself_does_not_go_round(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -27,7 +27,7 @@ def check(settings: Settings) -> None:
             "LIVEKIT_URL is given without LIVEKIT_API_KEY and LIVEKIT_API_SECRET.",
             mend="Give the pair that stands under `keys` in LiveKit's configuration.",
         )
-    alone = all(is_loopback(place) for place in _places(settings))
+    alone = all(is_loopback(place) for place in places(settings))
     if settings.development and not alone:
         raise ConfigurationError(
             "Development is for this machine alone, and these settings reach further.",
@@ -59,7 +59,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _places(settings: Settings) -> tuple[str, ...]:
+def places(settings: Settings) -> tuple[str, ...]:
     """Where people come in, and where LiveKit is."""
     # A proxy may bring others to a server that itself listens here alone.
     urls = (settings.livekit_url, settings.livekit_public_url, settings.public_url)

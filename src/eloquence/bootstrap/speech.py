@@ -1,7 +1,7 @@
-"""The stages of the settings, each one used alone: hearing a recording, speaking a text, passing a
-chat on."""
+"""The stages of the settings, each one used alone: hearing a recording or what is being said,
+speaking a text, answering a chat or passing it on."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 
 from eloquence import registry
+from eloquence.bootstrap.current import Current
 from eloquence.bootstrap.stages import BY_EAR, choose
 from eloquence.coaching.character import DEFAULT_CHARACTER, Character, Language, Voice
 from eloquence.config import Settings, surroundings
-from eloquence.errors import ConfigurationError, DependencyNotFoundError, TextToSpeechError
+from eloquence.errors import DependencyNotFoundError, TextToSpeechError
 from eloquence.registry import Choice, Stage
 from eloquence.storage import content
 
 if TYPE_CHECKING:
+    from eloquence.conversation.answering import Answered, Message
+    from eloquence.conversation.live_recognition import LiveRecognition
     from eloquence.conversation.recognition import Recognise
     from eloquence.conversation.speech import Spoken
     from eloquence.conversation.stages import Resources, StageContext
@@ -28,30 +31,39 @@ EXERCISE = "conversation_libre_marie"
 
 
 class Speech:
-    """The stages of these settings, outside any conversation. What they load is shared."""
+    """The stages of the settings, as they are at each call, outside any conversation. What they
+    load is shared."""
 
     def __init__(
-        self, settings: Settings, library: content.Library, resources: "Resources"
+        self, settings: Callable[[], Settings], library: content.Library, resources: "Resources"
     ) -> None:
-        self.settings = settings
+        self._settings = settings
         self._library = library
         self._resources = resources
 
+    @property
+    def settings(self) -> Settings:
+        return self._settings()
+
     def choice(self, stage: Stage, language: Language) -> Choice:
-        """Who serves the stage, which may not be ready; for `llm` the host of the settings or of
-        the environment, as no other language model can be asked from outside. Raises
-        ConfigurationError."""
-        if stage != "llm":
-            chosen = choose(self.settings, stage, language)
-            return _words_needed(chosen) if chosen.provider.name == BY_EAR else chosen
-        wanted = self.settings.llm
-        if wanted.provider not in ("auto", "openai"):
-            raise ConfigurationError(
-                f"The language model {wanted.provider!r} answers in conversations only.",
-                mend="Set ELOQUENCE_LLM=openai and the key of a host, as SCALEWAY_SECRET_KEY.",
-            )
-        options = wanted.options if wanted.provider == "openai" else {}
-        return registry.choose("llm", "openai", options, language, (), environment=surroundings())
+        """Who serves the stage, which may not be ready. An `llm` that nobody chose is the host that
+        the environment names: the lines of the offline coach are an answer to those alone who ask
+        for them. Raises ConfigurationError."""
+        if stage == "llm" and self.settings.llm.provider == "auto":
+            return registry.choose("llm", "openai", {}, language, (), environment=surroundings())
+        chosen = choose(self.settings, stage, language)
+        return _words_needed(chosen) if chosen.provider.name == BY_EAR else chosen
+
+    def check(self, stage: Stage, language: Language) -> None:
+        """Raises ConfigurationError when nobody can serve the stage."""
+        self._ready(self.choice(stage, language))
+
+    def passes_on(self, language: Language) -> bool:
+        """Whether chats go to a host that speaks OpenAI's protocol, which needs no translation.
+        Raises ConfigurationError."""
+        from eloquence.providers.openai import HostedModelOptions
+
+        return isinstance(self.choice("llm", language).options, HostedModelOptions)
 
     @asynccontextmanager
     async def passed_on(
@@ -68,14 +80,46 @@ class Speech:
         from eloquence.providers import passing
 
         options: Any = self._ready(self.choice("llm", language)).options
-        asked = None if body is None else passing.chat(body, options.chosen_model())
+        host = options.host()
+        asked = None if body is None else passing.chat(body, options.chosen_model(), host.refuses)
         client = self._resources.get(
             "passing client", partial(passing.new_client, patience), passing.close
         )
         async with passing.passed_on(
-            client, options.host(), path, asked, headers=headers, patience=patience
+            client, host, path, asked, headers=headers, patience=patience
         ) as answer:
             yield answer
+
+    @asynccontextmanager
+    async def answered(
+        self,
+        chat: "Sequence[Message]",
+        language: Language,
+        *,
+        patience: "Patience",
+        wishes: Mapping[str, Any],
+    ) -> "AsyncIterator[Answered]":
+        """The answer of the language model to a chat; `wishes` are what its own request takes.
+        Raises ConfigurationError, LanguageModelError."""
+        from eloquence.conversation.answering import Deadlines, answered
+
+        chosen = self._ready(self.choice("llm", language))
+        context = self._context(language)
+        create = partial(chosen.provider.create, chosen.options, context)
+        limits = Deadlines(patience.connect, patience.answer, patience.whole)
+        async with answered(create, chat, context.last_turn, limits, wishes=wishes) as answer:
+            yield answer
+
+    def live_recognition(
+        self, language: Language, rate: int
+    ) -> "AbstractAsyncContextManager[LiveRecognition]":
+        """A recogniser of what is being said. Raises ConfigurationError when nobody can,
+        SpeechToTextError."""
+        from eloquence.conversation.live_recognition import live_recognition
+
+        chosen = self._ready(self.choice("stt", language))
+        context = self._context(language)
+        return live_recognition(partial(chosen.provider.create, chosen.options, context), rate)
 
     def recogniser(self, language: Language) -> "AbstractAsyncContextManager[Recognise]":
         """A function that recognises. Raises ConfigurationError when nobody can."""
@@ -86,12 +130,12 @@ class Speech:
         return recogniser(partial(chosen.provider.create, chosen.options, context))
 
     def spoken(
-        self, text: str, language: Language, *, voice: str = "", model: str = ""
+        self, text: str, language: Language, *, voice: str = "", model: str = "", pace: float = 1.0
     ) -> "AbstractAsyncContextManager[Spoken]":
         """The text, spoken. `voice` is one of the provider's own, or one of OpenAI's, for which
         the provider's nearest speaks (TTS-02, X-29); `model` counts where there is a choice of
-        them. Raises ConfigurationError when nobody can speak, TextToSpeechError for a voice that
-        is unknown."""
+        them; `pace` scales the speed, as far as the voice can follow. Raises ConfigurationError
+        when nobody can speak, TextToSpeechError for a voice that is unknown."""
         from eloquence.conversation.speech import spoken
 
         chosen = self._ready(self.choice("tts", language))
@@ -100,7 +144,8 @@ class Speech:
             chosen, kind = _voiced(chosen, voice, language)
         if model and chosen.provider.name == "openai":
             chosen = _with(chosen, language, model=model)
-        context = self._context(language, kind)
+        # A character's pace is bounded to what is good to listen to; whoever asks here may judge.
+        context = self._context(language, kind.model_copy(update={"pace": pace}))
         return spoken(partial(chosen.provider.create, chosen.options, context), text)
 
     def _ready(self, choice: Choice) -> Choice:
@@ -125,7 +170,8 @@ async def speech(settings: Settings) -> AsyncIterator[Speech]:
 
     resources = Resources()
     try:
-        yield Speech(settings, content.load(None), resources)
+        current = Current(settings)
+        yield Speech(lambda: current.settings, content.load(None), resources)
     finally:
         await resources.close()
 

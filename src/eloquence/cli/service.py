@@ -26,7 +26,11 @@ def stt(
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on.")] = 8000,
     at_once: AtOnce = 16,
 ) -> None:
-    """Write down what is said: POST /transcribe, a recording in the form's field file."""
+    """Write down what is said: POST /transcribe, a recording in the form's field file.
+
+    Also POST /v1/audio/transcriptions, as OpenAI's clients ask for it, and a WebSocket at / and /ws
+    that speaks vosk-server's protocol.
+    """
     from eloquence.server.services import stt as service
 
     _serve(lambda settings: service.create_app(settings, at_once=at_once), "stt", host, port)
@@ -38,10 +42,11 @@ def llm(
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on.")] = 8001,
     at_once: AtOnce = 128,
 ) -> None:
-    """Answer: POST /v1/chat/completions, passed on to the host of the settings with its key.
+    """Answer: POST /v1/chat/completions, by the language model of the settings.
 
-    The host is the base_url of the llm stage, or MISTRAL_BASE_URL, or OPENAI_BASE_URL, or the one
-    whose key is there: SCALEWAY_SECRET_KEY, MISTRAL_API_KEY or OPENAI_API_KEY.
+    Where none is named it is the host of MISTRAL_BASE_URL or OPENAI_BASE_URL, or the one whose key
+    is there: SCALEWAY_SECRET_KEY, MISTRAL_API_KEY or OPENAI_API_KEY. To a host that speaks
+    OpenAI's protocol a chat goes on as it came, with the host's key.
     """
     from eloquence.server.services import llm as service
 
@@ -54,7 +59,11 @@ def tts(
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on.")] = 5002,
     at_once: AtOnce = 8,
 ) -> None:
-    """Speak: POST /api/tts, JSON with text, voice, model and format (mp3, wav, opus, ogg, pcm)."""
+    """Speak: POST /api/tts, JSON with text, voice, model and format.
+
+    The format is mp3, wav, opus, ogg, flac, aac or pcm. Also POST /v1/audio/speech, as OpenAI's
+    clients ask for it.
+    """
     from eloquence.server.services import tts as service
 
     _serve(lambda settings: service.create_app(settings, at_once=at_once), "tts", host, port)
@@ -78,6 +87,12 @@ def _serve(create: "Callable[[Settings], FastAPI]", name: str, host: str, port: 
         log_config=None,
         access_log=False,
         http=PromptProtocol,
+        ws="websockets-sansio",
+        ws_max_size=1 << 20,  # as vosk-server's own
+        ws_max_queue=4,
+        ws_ping_interval=20,
+        ws_ping_timeout=20,
+        ws_per_message_deflate=False,
         timeout_graceful_shutdown=10,
         server_header=False,
     )

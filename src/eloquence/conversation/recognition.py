@@ -56,7 +56,7 @@ async def recogniser(create: Callable[[], stt.STT[Any]]) -> AsyncIterator[Recogn
                     cause=cause_of(error),
                     mend="See: eloquence doctor.",
                 ) from error
-            return _transcript(found)
+            return transcript(found)
 
         yield recognise
 
@@ -92,7 +92,8 @@ def _frames(samples: NDArray[np.float32], rate: int) -> list[rtc.AudioFrame]:
     ]
 
 
-def _transcript(found: Sequence[stt.SpeechData]) -> tuple[str, Sequence[Word] | None]:
+def transcript(found: Sequence[stt.SpeechData]) -> tuple[str, list[Word] | None]:
+    """What these sentences say together, and their words; None when one of them has no times."""
     said = [data for data in found if data.text and data.text != HEARD]
     text = " ".join(data.text for data in said)
     if any(not data.words for data in said):

@@ -162,6 +162,19 @@ class UtteranceStream(stt.RecognizeStream):
         self._stage = stage
         self._clock = _Clock()
         self._pushed = 0.0
+        self._received = 0.0
+        self._reached = 0.0
+        self._moved = asyncio.Event()
+
+    def push_frame(self, frame: rtc.AudioFrame) -> None:
+        super().push_frame(frame)
+        self._received += frame.duration
+
+    async def caught_up(self, within: float) -> None:
+        """Returns as soon as at most `within` seconds of what was pushed are still to be heard."""
+        while self._received - self._clock.real(self._reached) > within:
+            self._moved.clear()
+            await self._moved.wait()
 
     async def _run(self) -> None:
         activity = inference.VAD(
@@ -191,6 +204,8 @@ class UtteranceStream(stt.RecognizeStream):
             utterances = _Utterances(self, self._stage, recogniser)
             async for event in activity:
                 await utterances.observe(event)
+                self._reached = event.samples_index / RATE
+                self._moved.set()
             await utterances.end()
 
         feeding, listening = asyncio.create_task(feed()), asyncio.create_task(listen())

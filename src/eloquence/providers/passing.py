@@ -134,12 +134,12 @@ def _unanswered(host: Host, error: Exception) -> ProviderError:
     return failure("llm", host.name, "timeout" if late else "unreachable", mend=mend)
 
 
-def chat(body: bytes, model: str) -> bytes:
-    """The request of a chat, with the model filled in where none is named. Raises
-    LanguageModelError when it is no such request."""
+def chat(body: bytes, model: str, refuses: frozenset[str] = frozenset()) -> bytes:
+    """The request of a chat, with the model filled in where none is named, and without the fields
+    that the host refuses. Raises LanguageModelError when it is no such request."""
     try:
         asked = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         asked = None
     messages = asked.get("messages") if isinstance(asked, dict) else None
     if not isinstance(messages, list) or not messages or not all(map(_is_message, messages)):
@@ -149,9 +149,10 @@ def chat(body: bytes, model: str) -> bytes:
             "bad_request",
             mend="POST a JSON object with messages: a list of objects with a role and a content.",
         )
-    if asked.get("model"):
+    if asked.get("model") and not refuses & asked.keys():
         return body
-    return json.dumps({**asked, "model": model}).encode()
+    kept = {key: value for key, value in asked.items() if key not in refuses}
+    return json.dumps({**kept, "model": kept.get("model") or model}).encode()
 
 
 def _is_message(message: object) -> bool:

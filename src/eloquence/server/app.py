@@ -7,9 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
+from fastapi.exception_handlers import http_exception_handler
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
 
 from eloquence import __version__
 from eloquence.bootstrap import opened
@@ -44,6 +47,8 @@ from eloquence.server.health import Health
 from eloquence.server.limits import open_limits
 from eloquence.server.openid import OpenId
 from eloquence.server.refusals import MOST_ANSWERS, Refusals
+from eloquence.server.services import mounted
+from eloquence.server.services._problems import failed, invalid, refused
 from eloquence.storage.export import web_folder
 
 log = logging.getLogger("eloquence.server")
@@ -84,6 +89,7 @@ def create_app(settings: Settings) -> FastAPI:
         ):
             app.state.eloquence = eloquence
             app.state.limits = limits
+            app.state.services = mounted.opened(eloquence)
             app.state.health = Health(eloquence)
             app.state.downloads = Downloads(settings.models, tasks)
             tasks.create_task((eloquence.rooms or eloquence).warm())
@@ -98,9 +104,11 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         openapi_url="/api/openapi.json",
     )
-    app.add_middleware(Guard, settings=settings)
+    mounted.mount(app)
+    app.add_middleware(Guard, settings=settings, programs=mounted.PATHS)
     app.add_exception_handler(EloquenceError, _problem)
     app.add_exception_handler(RequestValidationError, _bad_request)
+    app.add_exception_handler(HTTPException, _refused)
     app.state.addresses = Addresses(settings.trusted_proxies)
     app.state.refusals = Refusals()
     app.state.refused_answers = Refusals(most=MOST_ANSWERS)
@@ -146,6 +154,8 @@ def problem(error: EloquenceError) -> tuple[int, dict[str, object]]:
 
 async def _problem(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, EloquenceError)
+    if request.url.path in mounted.PATHS:
+        return await failed(request, error)
     status, body = problem(error)
     headers = {"Retry-After": "60"} if status == 503 else {}
     if isinstance(error, TooManyError):
@@ -157,6 +167,8 @@ async def _problem(request: Request, error: Exception) -> JSONResponse:
 
 async def _bad_request(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
+    if request.url.path in mounted.PATHS:
+        return await invalid(request, error)
     where = ".".join(str(part) for part in error.errors()[0]["loc"])
     body = {
         "type": "urn:eloquence:error:bad_request",
@@ -167,3 +179,13 @@ async def _bad_request(request: Request, error: Exception) -> JSONResponse:
         "mend": "",
     }
     return JSONResponse(body, 422, media_type="application/problem+json")
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    path = request.url.path
+    if error.status_code in (404, 405) and (answer := mounted.mistaken(path)) is not None:
+        return answer
+    if path in mounted.PATHS:
+        return await refused(request, error)
+    return await http_exception_handler(request, error)

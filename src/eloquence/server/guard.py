@@ -20,7 +20,7 @@ _LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _MOST_BODY = 64 * 1024
 _YEAR = 365 * 86_400
-_FRESH = ("/api/", "/token", "/metrics/", "/health")
+_FRESH = ("/api/", "/v1/", "/token", "/transcribe", "/metrics/", "/health")
 """Where answers are that nobody may keep."""
 _ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
 
@@ -46,10 +46,17 @@ _REPORT = (
 
 
 class Guard:
-    """Refuses foreign hosts and origins and oversized bodies; adds the security headers."""
+    """Refuses foreign hosts and origins and oversized bodies; adds the security headers.
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    `programs` are paths that programs use as well, which say no origin: how much may be sent to
+    these is for others to see.
+    """
+
+    def __init__(
+        self, app: ASGIApp, settings: Settings, programs: frozenset[str] = frozenset()
+    ) -> None:
         self._app = app
+        self._programs = programs
         names = set(_LOCAL) | {name.lower() for name in settings.allowed_hosts}
         if settings.host not in _ANY_ADDRESS:
             names.add(settings.host.lower())
@@ -99,13 +106,16 @@ class Guard:
                 "Open the page as http://localhost, or add the name to ELOQUENCE_ALLOWED_HOSTS.",
             )
         origin = headers.get("origin")
-        changing = scope["type"] == "websocket" or scope["method"] not in _READING
-        if changing and origin is None and scope["type"] == "websocket":
+        for_programs = scope["path"] in self._programs
+        changing = scope["type"] == "websocket" or scope["method"] not in _READING or for_programs
+        if origin is None and scope["type"] == "websocket" and not for_programs:
             return 403, "A conversation is opened from the page itself.", ""
         ours = {headers.get("host", "").lower(), self._public} - {""}
         theirs = origin is not None and (_place(origin) not in ours or self._is_plain(origin))
         if changing and theirs:
             return 403, "This request comes from another site's page.", ""
+        if for_programs:
+            return None
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > _MOST_BODY or "transfer-encoding" in headers:
             return 413, "The request is too large.", ""

@@ -24,6 +24,9 @@ TOKENS_PER_MINUTE = 60
 """Tokens that one account may be given in a minute: enough for a line that breaks every second."""
 JUDGEMENTS_PER_MINUTE = 10
 """Judgements that one account may begin in a minute: each may cost a vendor's price."""
+SERVICES_PER_MINUTE = 60
+"""Requests to the speech services that one account may make in a minute. Each may cost a
+vendor's price."""
 REDIS_SECONDS = 0.5
 """How long Redis may take to count a request before it is taken for away."""
 AWAY_SECONDS = 5.0
@@ -49,6 +52,7 @@ class Limits:
         self._starts_there = per_minute(settings.starts_per_address, namespace="starts")
         self._tokens = per_minute(TOKENS_PER_MINUTE, namespace="tokens")
         self._judgements = per_minute(JUDGEMENTS_PER_MINUTE, namespace="judgements")
+        self._services = per_minute(SERVICES_PER_MINUTE, namespace="requests")
 
     async def start(self, account: Account, address: str) -> None:
         """One more session begins."""
@@ -74,6 +78,11 @@ class Limits:
         """One more session is judged."""
         if account.id:  # on one machine the learner pays for it
             await self._count(self._judgements, "account", account.id)
+
+    async def service(self, account: Account) -> None:
+        """One more request to a speech service."""
+        if account.id:
+            await self._count(self._services, "account", account.id)
 
     async def _count(self, item: RateLimitItem, *who: str) -> None:
         counted = False

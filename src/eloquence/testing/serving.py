@@ -22,7 +22,13 @@ async def served(app: FastAPI) -> AsyncIterator[str]:
             started.set()
 
     config = uvicorn.Config(
-        app, port=0, log_config=None, http=PromptProtocol, timeout_graceful_shutdown=2
+        app,
+        port=0,
+        log_config=None,
+        http=PromptProtocol,
+        ws="websockets-sansio",
+        ws_max_size=1 << 20,
+        timeout_graceful_shutdown=2,
     )
     server = Server(config)
     serving = asyncio.create_task(server.serve())

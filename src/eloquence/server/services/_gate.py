@@ -1,12 +1,14 @@
 """What every request to a service keeps to: how much, how many at once, and how long."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from eloquence.errors import CapacityError
+from eloquence.errors import CapacityError, EloquenceError
 from eloquence.server.services._problems import problem, told
 
 BODY_SECONDS = 60.0
@@ -15,35 +17,66 @@ OPEN = frozenset({"/health", "/live"})
 """Answered however much there is to do."""
 
 
+Admit = Callable[[HTTPConnection], Awaitable[None]]
+"""Lets whoever may use the service pass; raises one of our errors for anybody else."""
+
+
 class Gate:
     """Refuses requests that are too large, too slow, too many, or of a web page: services are for
     programs, and a page of another site could otherwise use a visitor's browser to reach them.
 
-    A request whose client has left is ended at once, with everything that was begun for it.
+    Nothing of a request is read before `admit` has let it pass, which also sees to web pages then.
+    A request whose client has left is ended at once, with everything that was begun for it. With
+    `paths` it is for these alone.
     """
 
-    def __init__(self, app: ASGIApp, *, most_bytes: int, at_once: int) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        most_bytes: int,
+        at_once: int,
+        paths: frozenset[str] | None = None,
+        admit: Admit | None = None,
+    ) -> None:
         self._app = app
         self._most_bytes = most_bytes
         self._at_once = at_once
+        self._paths = paths
+        self._admit = admit
         self._inside = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in OPEN:
+        if not self._keeps(scope):
             await self._app(scope, receive, send)
             return
-        refusal = self._refusal(Headers(scope=scope))
+        refusal = await self._refusal(HTTPConnection(scope))
         if refusal is not None:
-            await refusal(scope, receive, send)
+            await self._refused(refusal, scope, receive, send)
             return
         self._inside += 1
         try:
-            await self._answered(scope, receive, send)
+            if scope["type"] == "websocket":
+                await self._app(scope, receive, send)
+            else:
+                await self._answered(scope, receive, send)
         finally:
             self._inside -= 1
 
-    def _refusal(self, headers: Headers) -> JSONResponse | None:
-        if "origin" in headers:
+    def _keeps(self, scope: Scope) -> bool:
+        if scope["type"] not in ("http", "websocket"):
+            return False
+        path = scope["path"]
+        return path not in OPEN if self._paths is None else path in self._paths
+
+    async def _refusal(self, connection: HTTPConnection) -> JSONResponse | None:
+        headers = connection.headers
+        if self._admit is not None:
+            try:
+                await self._admit(connection)
+            except EloquenceError as error:
+                return told(error)
+        elif of_a_page(headers):
             return problem(403, "refused", "This service is for programs, not for web pages.")
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > self._most_bytes:
@@ -52,6 +85,16 @@ class Gate:
             message = f"All {self._at_once} places of this service are taken."
             return told(CapacityError(message, mend="Try again in a moment."))
         return None
+
+    async def _refused(
+        self, refusal: JSONResponse, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        if scope["type"] == "websocket":
+            await receive()
+        if scope["type"] == "http" or "websocket.http.response" in scope.get("extensions", {}):
+            await refusal(scope, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1008})
 
     def _too_large(self) -> JSONResponse:
         return problem(413, "too_large", f"At most {self._most_bytes} bytes are taken.")
@@ -102,3 +145,8 @@ class Gate:
             working.result()
         elif refusal is not None and not begun:
             await refusal(scope, receive, send)
+
+
+def of_a_page(headers: Headers) -> bool:
+    """Whether a web page asks: its browser says so, in one way or the other."""
+    return "origin" in headers or headers.get("sec-fetch-site", "none") != "none"

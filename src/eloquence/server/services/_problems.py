@@ -10,12 +10,15 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from eloquence.errors import (
+    AuthenticationError,
     CapacityError,
     Cause,
     ConfigurationError,
     EloquenceError,
+    PermissionDeniedError,
     ProviderError,
     RecordingError,
+    TooManyError,
 )
 
 log = logging.getLogger("eloquence.service")
@@ -60,32 +63,46 @@ def told(error: EloquenceError) -> JSONResponse:
         status = 422
     elif isinstance(error, ProviderError):
         status, after = CAUSES[error.cause], error.after
-    return problem(status, error.code, error.message, error.mend, after)
+    elif isinstance(error, TooManyError):
+        status, after = 429, error.after
+    elif isinstance(error, PermissionDeniedError):
+        status = 403
+    elif isinstance(error, AuthenticationError):
+        status = 401
+    answer = problem(status, error.code, error.message, error.mend, after)
+    if isinstance(error, AuthenticationError):
+        answer.headers["WWW-Authenticate"] = "Bearer"
+    return answer
+
+
+async def failed(request: Request, error: Exception) -> JSONResponse:
+    """The answer to a request that one of our errors ended."""
+    assert isinstance(error, EloquenceError)
+    log.warning("%s was answered with: %s", request.url.path, error.code)
+    return told(error)
+
+
+async def refused(request: Request, error: Exception) -> JSONResponse:
+    """The answer to a request that no route takes, or not so."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        served = f"This service answers: {', '.join(_paths(request.app))}."
+        return problem(404, "not_found", f"There is no {request.url.path} here.", served)
+    response = problem(error.status_code, "bad_request", error.detail)
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def invalid(request: Request, error: Exception) -> JSONResponse:
+    """The answer to a request whose fields are not what they must be."""
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return problem(422, "bad_request", f"{where}: {first['msg']}.")
 
 
 def explained(app: FastAPI) -> None:
     """Makes the application answer every failure with problem details."""
-
-    async def failed(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, EloquenceError)
-        log.warning("%s was answered with: %s", request.url.path, error.code)
-        return told(error)
-
-    async def refused(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, HTTPException)
-        if error.status_code == 404:
-            served = f"This service answers: {', '.join(_paths(app))}."
-            return problem(404, "not_found", f"There is no {request.url.path} here.", served)
-        response = problem(error.status_code, "bad_request", error.detail)
-        response.headers.update(error.headers or {})
-        return response
-
-    async def invalid(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, RequestValidationError)
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        return problem(422, "bad_request", f"{where}: {first['msg']}.")
-
     app.add_exception_handler(EloquenceError, failed)
     app.add_exception_handler(HTTPException, refused)
     app.add_exception_handler(RequestValidationError, invalid)

@@ -2,18 +2,20 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Annotated, Literal, cast
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from pydantic import BaseModel
+from starlette.requests import HTTPConnection
 
 from eloquence import __version__
 from eloquence.bootstrap.speech import Speech, speech
 from eloquence.coaching.character import Language
 from eloquence.config import Settings
 from eloquence.errors import ConfigurationError, EloquenceError
+from eloquence.providers.passing import Patience
 from eloquence.registry import Readiness, Stage
 from eloquence.server.services._gate import Gate
 from eloquence.server.services._problems import explained
@@ -44,9 +46,17 @@ class Health(BaseModel):
 class Service:
     """One stage of these settings, made ready as soon as it can be."""
 
-    def __init__(self, stage: Stage, speech: Speech, warm: Warm | None) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        speech: Speech,
+        warm: Warm | None = None,
+        patience: Patience | None = None,
+    ) -> None:
         self.stage = stage
         self.speech = speech
+        self.patience = patience or Patience()
+        """For language models."""
         self._warm = warm
         self._lacking: EloquenceError | None = None
 
@@ -104,22 +114,29 @@ class Service:
             self._warm = self._lacking = None
 
 
-def service(request: Request) -> Service:
-    """The service that a route belongs to."""
-    found: Service = request.app.state.service
-    return found
+def of(stage: Stage) -> Callable[[HTTPConnection], Service]:
+    """A dependency: the service of that stage, of the application that a route belongs to."""
+
+    def service(connection: HTTPConnection) -> Service:
+        services: Mapping[Stage, Service] = connection.app.state.services
+        return services[stage]
+
+    return service
 
 
-Served = Annotated[Service, Depends(service)]
+Hearing = Annotated[Service, Depends(of("stt"))]
+Answering = Annotated[Service, Depends(of("llm"))]
+Speaking = Annotated[Service, Depends(of("tts"))]
 
 common = APIRouter()
 
 
 @common.head("/health", include_in_schema=False)
 @common.get("/health")
-async def health(served: Served, response: Response) -> Health:
+async def health(request: Request, response: Response) -> Health:
     """Whether the service can serve (STT-03, LLM-05, TTS-03, X-12)."""
-    found = served.health()
+    (served,) = request.app.state.services.values()
+    found: Health = served.health()
     response.status_code = 200 if found.ready else 503
     return found
 
@@ -139,15 +156,18 @@ def application(
     most_bytes: int,
     at_once: int,
     warm: Warm | None = None,
+    patience: Patience | None = None,
 ) -> FastAPI:
     """The service of one stage: its routes, its health, and what protects it. `warm` uses the
-    stage once, so that whoever comes first need not wait for models to be loaded."""
+    stage once, so that whoever comes first need not wait for models to be loaded; `patience` is
+    for a language model."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with speech(settings) as stages:
-            app.state.service = Service(stage, stages, warm)
-            preparing = asyncio.create_task(app.state.service.prepare())
+            service = Service(stage, stages, warm, patience)
+            app.state.services = {stage: service}
+            preparing = asyncio.create_task(service.prepare())
             try:
                 yield
             finally:

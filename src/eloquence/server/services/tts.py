@@ -1,8 +1,10 @@
 """Speaking as a service: a text becomes a sound file (TTS-01, TTS-02)."""
 
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TYPE_CHECKING, Annotated
+import base64
+import json
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from anyio import to_thread
 from fastapi import APIRouter, FastAPI
@@ -15,7 +17,7 @@ from eloquence.config import Settings
 from eloquence.errors import TextToSpeechError
 from eloquence.protocol import OUTPUT_RATE
 from eloquence.server.services._flow import Body, Flow
-from eloquence.server.services._service import Served, application
+from eloquence.server.services._service import Speaking, application
 from eloquence.storage.encoding import ENCODINGS, Format, encoded
 
 if TYPE_CHECKING:
@@ -46,28 +48,99 @@ class Wanted(BaseModel):
     language: Language | None = None
 
 
+class CustomVoice(BaseModel):
+    """A voice as OpenAI's clients may also name it."""
+
+    id: Name
+
+
+class WantedInput(BaseModel):
+    """The same as OpenAI's clients ask for it. `speed` scales the voice's own, as far as it can
+    follow; `instructions` are for voices that take any, and change nothing here. `pcm` is sent
+    while it is made, anything else when it is whole; with `stream_format` `sse`, as events."""
+
+    input: Annotated[str, Field(min_length=1, max_length=MOST_CHARACTERS)]
+    model: Annotated[str, Field(max_length=100)] = ""
+    voice: Name | CustomVoice = ""
+    response_format: Format = "mp3"
+    speed: Annotated[float, Field(ge=0.25, le=4)] = 1.0
+    instructions: str = ""
+    stream_format: Literal["audio", "sse"] = "audio"
+    language: Language | None = None
+
+
 @router.post("/api/tts", response_model=None)
-async def speak(wanted: Wanted, served: Served) -> Response:
+async def speak(wanted: Wanted, served: Speaking) -> Response:
     """The text as a sound file: MP3, or the format that is asked for (X-22)."""
     speaking = served.speech.spoken(
         wanted.text, wanted.language or served.language, voice=wanted.voice, model=wanted.model
     )
-    if wanted.format == "pcm":
+    return await _sounding(speaking, wanted.format)
+
+
+@router.post("/v1/audio/speech", response_model=None)
+async def speech(wanted: WantedInput, served: Speaking) -> Response:
+    """The same in OpenAI's shape."""
+    speaking = served.speech.spoken(
+        wanted.input,
+        wanted.language or served.language,
+        voice=wanted.voice if isinstance(wanted.voice, str) else wanted.voice.id,
+        model=wanted.model,
+        pace=wanted.speed,
+    )
+    if wanted.stream_format == "sse":
+        return Flow(_events(speaking, wanted.response_format))
+    return await _sounding(speaking, wanted.response_format)
+
+
+async def _sounding(speaking: "AbstractAsyncContextManager[Spoken]", form: Format) -> Response:
+    if form == "pcm":
         return Flow(_flowing(speaking))
     async with speaking as speech:
-        pcm = b"".join([piece async for piece in _bounded(speech.pieces)])
-    file = await to_thread.run_sync(encoded, pcm, OUTPUT_RATE, wanted.format)
-    return Response(file, media_type=ENCODINGS[wanted.format].media, headers=_by(speech))
+        file = await _file(speech, form)
+    return Response(file, media_type=ENCODINGS[form].media, headers=_by(speech))
+
+
+async def _file(speech: "Spoken", form: Format) -> bytes:
+    pcm = b"".join([piece async for piece in _bounded(speech.pieces)])
+    return await to_thread.run_sync(encoded, pcm, OUTPUT_RATE, form)
 
 
 @asynccontextmanager
 async def _flowing(speaking: "AbstractAsyncContextManager[Spoken]") -> AsyncIterator[Body]:
+    async with speaking as speech, aclosing(_bounded(speech.pieces)) as pieces:
+        yield Body(f"audio/pcm; rate={OUTPUT_RATE}", pieces, _by(speech))
+
+
+@asynccontextmanager
+async def _events(
+    speaking: "AbstractAsyncContextManager[Spoken]", form: Format
+) -> AsyncIterator[Body]:
     async with speaking as speech:
-        kind = f"audio/pcm; rate={OUTPUT_RATE}"
-        yield Body(kind, _bounded(speech.pieces), _by(speech))
+
+        async def sound() -> AsyncGenerator[bytes]:
+            if form == "pcm":
+                async for piece in _bounded(speech.pieces):
+                    yield piece
+            else:
+                yield await _file(speech, form)
+
+        async def told() -> AsyncGenerator[bytes]:
+            async with aclosing(sound()) as pieces:
+                async for piece in pieces:
+                    audio = base64.b64encode(piece).decode()
+                    yield _event({"type": "speech.audio.delta", "audio": audio})
+            yield _event({"type": "speech.audio.done"})
+
+        async with aclosing(told()) as events:
+            yield Body("text/event-stream", events, {"Cache-Control": "no-store", **_by(speech)})
 
 
-async def _bounded(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+def _event(body: dict[str, str]) -> bytes:
+    return f"data: {json.dumps(body)}\n\n".encode()
+
+
+async def _bounded(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
     size = 0
     async for piece in pieces:
         size += len(piece)
