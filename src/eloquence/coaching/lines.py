@@ -65,6 +65,8 @@ class Lines(Model):
     no_answer: Variants
     filler: Annotated[tuple[str, ...], Field(min_length=2)]
     """Said while an answer is late, in turn."""
+    unheard: Variants
+    """Said when no word of a turn was understood, as no recogniser is left that knows any."""
     voice_lost: Variants
     """What the recordings `recorded/voice_lost_<n>.ogg` say when no voice is left for an answer,
     which is shown: the first time, and from then on until a voice is back."""

@@ -1,7 +1,6 @@
 """The coach: the livekit Agent that hears, answers and speaks as the character."""
 
 import asyncio
-import re
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from contextlib import aclosing
@@ -12,6 +11,7 @@ from livekit.agents import Agent, ModelSettings, llm, stt, tts, utils
 from livekit.agents.types import USERDATA_TIMED_TRANSCRIPT, FlushSentinel
 from livekit.agents.voice.io import TimedString
 
+from eloquence.conversation.aloud import spoken
 from eloquence.conversation.clauses import Clauses
 from eloquence.conversation.fallback.voices import Answer, Voices
 from eloquence.conversation.filler import Fillers
@@ -25,8 +25,6 @@ from eloquence.errors import Cause, TextToSpeechError
 
 _JUMP = 0.05
 """Seconds by which two frames may miss each other and still be one stretch of sound."""
-_NOT_SPOKEN = re.compile(r"\*[^*\n]{1,60}\*|\[[^\]\n]{1,60}\]|<[^>\n]{0,60}>|[*_#`~|]")
-"""Stage directions and markup that a model may write and a voice must not read out."""
 
 
 class Coach(Agent):
@@ -80,10 +78,6 @@ class Coach(Agent):
         """
         recogniser = self.session.stt
         assert recogniser is not None
-        adapter: stt.StreamAdapter | None = None
-        if not recogniser.capabilities.streaming:
-            assert self.session.vad is not None
-            recogniser = adapter = stt.StreamAdapter(stt=recogniser, vad=self.session.vad)
         places = Places()
 
         async def forward(stream: stt.RecognizeStream) -> None:
@@ -91,22 +85,18 @@ class Coach(Agent):
                 places.given(frame.userdata.get(TapedInput.POSITION, 0) / RATE, frame.duration)
                 stream.push_frame(frame)
 
-        try:
-            conn_options = self.session.conn_options.stt_conn_options
-            async with recogniser.stream(conn_options=conn_options) as stream:
-                forwarding = asyncio.create_task(forward(stream))
-                try:
-                    async for event in stream:
-                        if event.type == stt.SpeechEventType.FINAL_TRANSCRIPT:
-                            if self._goes_on(event):
-                                continue
-                            self._note(event, places)
-                        yield event
-                finally:
-                    await utils.aio.cancel_and_wait(forwarding)
-        finally:
-            if adapter is not None:
-                await adapter.aclose()
+        conn_options = self.session.conn_options.stt_conn_options
+        async with recogniser.stream(conn_options=conn_options) as stream:
+            forwarding = asyncio.create_task(forward(stream))
+            try:
+                async for event in stream:
+                    if event.type == stt.SpeechEventType.FINAL_TRANSCRIPT:
+                        if self._goes_on(event):
+                            continue
+                        self._note(event, places)
+                    yield event
+            finally:
+                await utils.aio.cancel_and_wait(forwarding)
 
     def _goes_on(self, event: stt.SpeechEvent) -> bool:
         if not event.alternatives or not self._speaking():
@@ -152,8 +142,8 @@ class Coach(Agent):
         if hooks.speaks:
             answer = passed(answer, hooks, self._neutral)
         over = self._listening.taken
-        async with aclosing(self._fillers.before(answer, over=over)) as spoken:
-            async for chunk in spoken:
+        async with aclosing(self._fillers.before(answer, over=over)) as said:
+            async for chunk in said:
                 self.reply += written(chunk)
                 yield chunk
 
@@ -190,14 +180,14 @@ class Coach(Agent):
         if utterance.unsaid is not None:
             utterance.show(clause)
             return
-        spoken = _NOT_SPOKEN.sub(" ", clause).strip()
-        if not any(letter.isalnum() for letter in spoken):
+        read = spoken(clause)
+        if not read:
             return
         begins = utterance.duration
         known = len(utterance.timed)
         conn_options = self.session.conn_options.tts_conn_options
         try:
-            async with voice.synthesize(spoken, conn_options=conn_options) as stream:
+            async with voice.synthesize(read, conn_options=conn_options) as stream:
                 async for audio in stream:
                     yield _tagged(audio.frame, utterance, begins)
         except TextToSpeechError as error:
@@ -243,9 +233,17 @@ class Places:
 
 
 async def _noting(text: AsyncIterable[str], utterance: Utterance) -> AsyncGenerator[str, None]:
+    """The text for a voice that takes it as it is written: whole clauses, without what it must not
+    read out."""
+    clauses = Clauses()
     async for chunk in text:
         utterance.text += chunk
-        yield chunk
+        for clause in clauses.push(chunk):
+            if read := spoken(clause.text):
+                yield f"{read} "
+    for clause in clauses.flush():
+        if read := spoken(clause.text):
+            yield f"{read} "
 
 
 def _tagged(frame: rtc.AudioFrame, utterance: Utterance, offset: float) -> rtc.AudioFrame:

@@ -34,7 +34,7 @@ from eloquence.coaching.checkpoint import Checkpoint
 from eloquence.coaching.hints import BLOCKED, Hint
 from eloquence.coaching.practice import uses
 from eloquence.coaching.prompt import instructions
-from eloquence.coaching.script import Conductor, Heard
+from eloquence.coaching.script import Conductor, Heard, Line
 from eloquence.coaching.session import (
     Latency,
     SessionEnd,
@@ -46,6 +46,7 @@ from eloquence.coaching.warm_up import microphone_faults
 from eloquence.conversation.coach import Coach
 from eloquence.conversation.fallback.answers import Answers
 from eloquence.conversation.fallback.chain import Switch
+from eloquence.conversation.fallback.recognisers import BY_EAR
 from eloquence.conversation.faults import TOLD, cause_of, stage_of
 from eloquence.conversation.filler import Fillers
 from eloquence.conversation.guidance import Cue, Guidance
@@ -81,6 +82,9 @@ _MARGIN = 0.3
 _STATES = ("listening", "thinking", "speaking")
 _KNOWN = 20
 """Letters of a line by which it is known again, also when it was cut short."""
+_WORDS_SECONDS = 8.0
+"""Seconds for which the words of a turn that was ended by key are waited for."""
+_NONE = -2
 _UNANSWERED = 2.0
 """Seconds after which a turn that nobody is answering counts as an empty answer."""
 _STUCK = 15.0
@@ -132,6 +136,9 @@ class Conversation:
         )
         """Goes on with the exercise where nobody else answers."""
         self._spare_close = ""
+        self._unheard = (_NONE, "")
+        """The latest turn of which no word was understood, and what is said to it."""
+        self._unheard_lines = itertools.cycle(plan.lines.unheard)
         self._fillers = Fillers(plan.lines.filler)
         self._guidance = Guidance(
             plan.session,
@@ -231,6 +238,7 @@ class Conversation:
             turn_handling=turn_handling(
                 self._patience, push_to_talk=self._push_to_talk, frugal=plan.frugal
             ),
+            tts_text_transforms=None,  # they hold each clause back until the next one
             aec_warmup_duration=None,
             user_away_timeout=None,
             session_close_transcript_timeout=0.3,
@@ -437,7 +445,10 @@ class Conversation:
                     engine.interrupt(
                         force=True
                     )  # the answer prepared meanwhile expects more to come
-                engine.commit_user_turn(transcript_timeout=2.0, stt_flush_duration=0.6)
+                spoken = self._listening.speaking or self._listening.pending
+                engine.commit_user_turn(
+                    transcript_timeout=_WORDS_SECONDS if spoken else 2.0, stt_flush_duration=0.6
+                )
             case protocol.Joined():
                 self._nudged = 0  # whatever was said to a line that was lost unnoticed
                 self._transport.send(self._ready(resumed=bool(self._recent)))
@@ -511,7 +522,26 @@ class Conversation:
             cue = self._cue
         else:
             cue = self._guidance.cue(facts.text, facts.seconds, self._clock.elapsed())
-        return None if cue is None else cue.line
+        return self._unheard_line() if cue is None else cue.line
+
+    def _unheard_line(self) -> str | None:
+        """What is said to a turn of which no word was understood, while the partner needs words:
+        that it is so, then what the exercise's file says next."""
+        facts = self._plan.last_turn
+        if facts.text or not facts.seconds or self._plan.by_ear or self._conductor is not None:
+            return None
+        turn = self._caption - self._listening.taken
+        latest, line = self._unheard
+        if latest == turn:
+            return line
+        if latest == turn - 1:
+            said = self._go_on_by_file()
+            line = said.text
+            self._spare_close = line if said.done else ""
+        else:
+            line = next(self._unheard_lines)
+        self._unheard = turn, line
+        return line
 
     def _take_cue(self) -> None:
         """Decides what the turn that is over calls for, besides an answer."""
@@ -960,7 +990,8 @@ class Conversation:
             self._finish("complete", "script")
 
     def _on_switch(self, switch: Switch) -> None:
-        """Shows who serves a stage from now on, and where."""
+        """Shows who serves a stage from now on, and where; tells when words are not understood any
+        more."""
         self._transport.send(
             protocol.StageChanged(
                 stage=switch.stage,
@@ -970,6 +1001,8 @@ class Conversation:
                 cause=switch.cause,
             )
         )
+        if switch.status.provider == BY_EAR and switch.cause is not None:
+            self._tell(f"stt_{switch.cause}", self._plan.lines.unheard[0])
 
     def _on_error(self, event: ErrorEvent) -> None:
         error = event.error
@@ -1014,19 +1047,23 @@ class Conversation:
     def _apologise(self) -> None:
         """Says that there is no answer, and goes on with the exercise by its file."""
         self._apology_owed = False
-        facts, spare = self._plan.last_turn, self._spare
-        said = [turn.text for turn in self._recent if turn.speaker == "character"]
-        if not said or spare.place.last[:_KNOWN] not in said[-1]:
-            spare.take_over(said)
-        spare.level = self._guidance.level or 1
-        line = spare.reply(
-            Heard(facts.text, facts.seconds, facts.syllable_rate, facts.pauses, facts.finished)
-        )
+        line = self._go_on_by_file()
         whole = f"{next(self._apologies)} {line.text}"
         self._spare_close = whole if line.done else ""
         self._guidance.said(line.text)
         self._guidance.aside(whole)
         self._engine.say(whole)
+
+    def _go_on_by_file(self) -> Line:
+        """What the exercise's file says to the latest turn."""
+        facts, spare = self._plan.last_turn, self._spare
+        said = [turn.text for turn in self._recent if turn.speaker == "character"]
+        if not said or spare.place.last[:_KNOWN] not in said[-1]:
+            spare.take_over(said)
+        spare.level = self._guidance.level or 1
+        return spare.reply(
+            Heard(facts.text, facts.seconds, facts.syllable_rate, facts.pauses, facts.finished)
+        )
 
     def _script_finished(self, said: str) -> bool:
         """Whether what was said last is the close of the exercise's file."""

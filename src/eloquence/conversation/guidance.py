@@ -71,7 +71,7 @@ class Guidance:
         self._ladder = Ladder(highest=max(1, len(self._levels)), exam=session.exam)
         self._question = scenario.prompts.initial
         self._asides = {*lines.silence, *lines.no_answer, *lines.pausing, *lines.no_hint}
-        self._asides.update(lines.filler)
+        self._asides.update(lines.filler + lines.unheard)
         self._asides.update(line for demand in self._levels for line in demand.silence)
         self._cut_in_at = 0.0
         self.offers_hints = hints and whole and not session.exam
