@@ -20,6 +20,8 @@ from eloquence import protocol
 from eloquence.bootstrap.practice import Practice
 from eloquence.coaching.session import Session, SessionStore, StoredSession
 from eloquence.conversation.conversation import Conversation
+from eloquence.conversation.fallback.answers import Answers
+from eloquence.conversation.fallback.recognisers import Recognisers
 from eloquence.conversation.plan import Grade, Measure, Plan, Recording, Resumed, Stages
 from eloquence.conversation.stages import LastTurn
 from eloquence.delivery import sound
@@ -42,8 +44,10 @@ class Talk:
     """What a scripted conversation runs with; change a field before `held`."""
 
     folder: Path
-    stt: ScriptedSTT = field(default_factory=lambda: ScriptedSTT(["Bonjour Marie."]))
+    stt: ScriptedSTT | Recognisers = field(default_factory=lambda: ScriptedSTT(["Bonjour Marie."]))
     llm: ScriptedLLM = field(default_factory=lambda: ScriptedLLM(["Très bien, merci à vous."]))
+    answers: Answers | None = None
+    """Answers in place of `llm`."""
     tts: ScriptedTTS = field(default_factory=ScriptedTTS)
     hello: protocol.Hello = field(default_factory=lambda: protocol.Hello(exercise=EXERCISE))
     duration: float = 300.0
@@ -100,7 +104,12 @@ class Talk:
             scenario=scenario,
             character=library.character(exercise.character, self.hello.language),
             lines=library.lines(self.hello.language),
-            stages=Stages(stt=self.stt, llm=self.llm, tts=self.tts),
+            stages=Stages(stt=self.stt, llm=self.answers or self.llm, tts=self.tts),
+            chains=[
+                stage.chain
+                for stage in (self.stt, self.answers)
+                if isinstance(stage, Recognisers | Answers)
+            ],
             statuses={},
             last_turn=self.last_turn,
             by_ear=self.by_ear,

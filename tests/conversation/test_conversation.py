@@ -233,7 +233,7 @@ def test_the_character_closes_the_exercise_when_its_time_is_over(
     assert not talk.llm.asked
 
 
-def test_a_refused_key_is_said_aloud_and_shown_and_ends_with_a_reason(
+def test_a_refused_key_is_said_aloud_and_shown_and_ends_nothing(
     talk: Talk, sentence: bytes
 ) -> None:
     """LLM-06: 401 is named; nothing is left in silence."""
@@ -246,7 +246,7 @@ def test_a_refused_key_is_said_aloud_and_shown_and_ends_with_a_reason(
             await learner.say(bytes(32_000 * 9))
 
     ended = clock.run(talk.held(script))
-    assert (ended.status, ended.reason) == ("failed", "llm")
+    assert (ended.status, ended.reason) == ("complete", "learner")
     notices = talk.learner.said("notice", code="llm_authentication")
     assert notices
     assert any("n’arrive pas à vous répondre" in text for text in talk.tts.said)

@@ -47,8 +47,8 @@ _CLOSING = 1.0
 _AGAIN: frozenset[Cause] = frozenset({"timeout", "unreachable", "internal"})
 _PACE = 15.0
 """Characters that a voice reads in a second."""
-_LONG = 720
-"""Characters, some 45 s of speech, after which an answer ends with its sentence (L07)."""
+_LONG = 540
+"""Characters, some 36 s of speech, after which an answer ends with its sentence (L07)."""
 _CUT = 5.0
 """Seconds before its end from which an answer ends with its sentence."""
 _KNOWN = 20
