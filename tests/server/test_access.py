@@ -67,6 +67,16 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "/api/v1/models"): Rule("learner", 200),
     ("POST", "/api/v1/models/{name}"): Rule("operator", 502, "model", path={"name": "nothing"}),
     ("GET", "/metrics/sessions"): Rule("operator", 200),
+    ("GET", "/metrics/plugins"): Rule("operator", 200),
+    ("GET", "/api/v1/memory"): Rule("learner", 200),
+    ("PUT", "/api/v1/memory"): Rule("learner", 409, "plugin", body={"on": True}),
+    ("DELETE", "/api/v1/memory"): Rule("learner", 204),
+    ("PUT", "/api/v1/memory/facts/{fact_id}"): Rule(
+        "learner", 404, "fact_not_found", path={"fact_id": "none"}, body={"text": "Ada"}
+    ),  # those of others: tests/server/test_memory.py
+    ("DELETE", "/api/v1/memory/facts/{fact_id}"): Rule(
+        "learner", 404, "fact_not_found", path={"fact_id": "none"}
+    ),
     ("GET", "/api/v1/providers"): Rule("operator", 200),
     ("PUT", "/api/v1/providers/{stage}"): Rule(
         "operator", 409, "provider_not_found", path={"stage": "tts"}, body={"provider": "nobody"}

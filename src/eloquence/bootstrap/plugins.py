@@ -1,8 +1,9 @@
 """The plugins of a conversation: which the settings want, and what becomes of what they find."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from eloquence.coaching.session import Session
@@ -76,3 +77,48 @@ async def _finish(
             if turn.text
         ]
         attendance.finish(turns, lambda _, facts: store.memory.note(learner, session.id, facts))
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What an operator is told of a plugin, for all processes together: numbers alone. `seconds`
+    were spent in its calls; `counted` is what it counts itself."""
+
+    name: str
+    enabled: bool = False
+    off: bool = False
+    calls: int = 0
+    failures: int = 0
+    timeouts: int = 0
+    seconds: float = 0.0
+    counted: Mapping[str, int] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, object]:
+        return asdict(self)
+
+
+async def figures(settings: PluginsSettings, store: "SqlSessionStore") -> list[Figures]:
+    """Of every plugin that is enabled or ever took part (PLG-09). Raises StorageError."""
+    known = await store.plugins.all()
+    return [
+        _figures(name, name in settings.enabled, known.get(name, {}))
+        for name in sorted({*settings.enabled, *known})
+    ]
+
+
+def _figures(name: str, enabled: bool, known: Mapping[str, float]) -> Figures:
+    own = "own."
+    return Figures(
+        name=name,
+        enabled=enabled,
+        off="off_at" in known,
+        calls=int(known.get("calls", 0)),
+        failures=int(known.get("failures", 0)),
+        timeouts=int(known.get("timeouts", 0)),
+        seconds=round(known.get("seconds", 0.0), 3),
+        counted={
+            figure.removeprefix(own): int(value)
+            for figure, value in known.items()
+            if figure.startswith(own)
+        },
+    )

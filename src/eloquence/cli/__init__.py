@@ -70,6 +70,7 @@ def _register() -> None:
         doctor,
         exercises,
         models,
+        plugins,
         providers,
         score,
         serve,
@@ -94,6 +95,7 @@ def _register() -> None:
     app.add_typer(sessions.app, name="sessions")
     app.add_typer(accounts.app, name="accounts")
     app.add_typer(service.app, name="service")
+    app.add_typer(plugins.app, name="plugins")
     # As `manage_agents.py` spells them (PRV-02 to PRV-05).
     app.command("show", hidden=True)(config.show)
     app.command("list-providers", hidden=True)(providers.list_providers)

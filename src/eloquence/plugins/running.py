@@ -26,8 +26,10 @@ from typing import Any, Protocol
 
 from eloquence.errors import EloquenceError, PluginError
 from eloquence.plugins import Context, Hook
-from eloquence.plugins._process import About, Answer, Child, FaultError
+from eloquence.plugins._process import About, Answer, Child, FaultError, Trouble
 from eloquence.plugins.installed import find
+
+__all__ = ["About", "Attendance", "Ledger", "Limits", "Plugins", "Wanted", "tried"]
 
 log = logging.getLogger("eloquence.plugins")
 
@@ -96,6 +98,45 @@ class _Record:
             self.off = self.told = True
         elif self.off and self.told:
             self.off, self.told, self.in_a_row = False, False, 0
+
+
+async def tried(wanted: Wanted, limits: Limits) -> About:
+    """What a plugin says of itself once it has started and answered. Raises PluginError."""
+    found = find(wanted.name)
+    try:
+        child = await Child.start(found, wanted.options, memory=limits.memory)
+        try:
+            await _trial(child, "fr", limits)
+        finally:
+            await child.end()
+    except FaultError as fault:
+        why = fault.why or _TROUBLES[fault.trouble]
+        raise PluginError(
+            f"The plugin {wanted.name!r} cannot take part: {why}.",
+            mend=f"Its options stand under [plugins.{wanted.name}]; docs/plugins.md says more.",
+        ) from None
+    return child.about
+
+
+_TROUBLES: Mapping[Trouble, str] = {
+    "start": "it does not start",
+    "late": "it does not answer in time",
+    "died": "its process died",
+    "raised": "it raised an error",
+    "output": "its answer is none",
+}
+
+
+async def _trial(child: Child, language: str, limits: Limits) -> None:
+    """Has it answer to a sentence that nobody said: the first time it may take longer. Raises
+    FaultError."""
+    context = {"language": language, "exercise": "", "character": "", "trial": True}
+    hooks: tuple[Hook, ...] = ("learner_turn", "coach_turn")
+    for hook in hooks:
+        if hook in child.about.changes:
+            text = _TRIAL.get(language, _TRIAL["fr"])
+            await child.ask(hook, text, context, TRIAL_SECONDS)
+            await child.ask(hook, text, context, limits.seconds)
 
 
 class Plugins:
@@ -457,10 +498,14 @@ class _Present:
             if not self._for_us(child.about) or not child.about.takes:
                 self._gone = True
                 return
-            if await self._tried():
-                self._running.set()
-                self.settled.set()
-                await self._broken.wait()
+            try:
+                await _trial(child, self._context.language, self._limits)
+            except FaultError as fault:
+                self._plugins.failed(self.name, fault)
+                return
+            self._running.set()
+            self.settled.set()
+            await self._broken.wait()
         finally:
             self._running.clear()
             self._child = None
@@ -471,20 +516,6 @@ class _Present:
         spoken = not about.languages or self._context.language in about.languages
         return spoken and (self._remembering or not about.remembers)
 
-    async def _tried(self) -> bool:
-        """Whether it answers in time before anybody waits for it."""
-        assert self._about is not None
-        hooks: tuple[Hook, ...] = ("learner_turn", "coach_turn")
-        text = _TRIAL.get(self._context.language, _TRIAL["fr"])
-        for hook in hooks:
-            if hook in self._about.changes:
-                try:
-                    await self._asked(hook, text, TRIAL_SECONDS, trial=True)
-                    await self._asked(hook, text, self._limits.seconds, trial=True)
-                except FaultError:
-                    return False
-        return True
-
     async def _look_on(self) -> None:
         while True:
             hook, text = await self._watched.get()
@@ -492,9 +523,7 @@ class _Present:
             with suppress(FaultError):
                 await self._asked(hook, text, self._limits.seconds)
 
-    async def _asked(
-        self, hook: Hook, given: object, seconds: float, *, trial: bool = False
-    ) -> Answer:
+    async def _asked(self, hook: Hook, given: object, seconds: float) -> Answer:
         """One call, with its figures. Raises FaultError."""
         child, record = self._child, self._record
         if child is None:
@@ -503,11 +532,9 @@ class _Present:
             "language": self._context.language,
             "exercise": self._context.exercise,
             "character": self._context.character,
-            "trial": trial,
         }
         began = time.monotonic()
-        if not trial:
-            record.add("calls")
+        record.add("calls")
         try:
             answer = await child.ask(hook, given, context, seconds)
         except FaultError as fault:
@@ -518,10 +545,8 @@ class _Present:
                 self._plugins.failed(self.name, fault)
             raise
         finally:
-            if not trial:
-                record.add("seconds", time.monotonic() - began)
-        if not trial:
-            record.in_a_row = 0
-            for name, by in answer.counts.items():
-                record.add(f"own.{name}", by)
+            record.add("seconds", time.monotonic() - began)
+        record.in_a_row = 0
+        for name, by in answer.counts.items():
+            record.add(f"own.{name}", by)
         return answer

@@ -1,4 +1,5 @@
-"""What an operator may know of the live sessions: how many, how long, how well they connect.
+"""What an operator may know of the live sessions: how many, how long, how well they connect, and
+how the plugins do.
 Nothing of what is said, nor who says it."""
 
 from datetime import UTC, datetime
@@ -7,10 +8,24 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request
 
 from eloquence.bootstrap import Eloquence
+from eloquence.bootstrap.plugins import figures
 from eloquence.server.access import require
 from eloquence.storage.requests import Live
 
 router = APIRouter(prefix="/metrics", dependencies=[Depends(require("operator"))])
+
+
+@router.get("/plugins")
+async def plugins(request: Request) -> dict[str, Any]:
+    """How many plugins are enabled, and the figures of each, of all processes together
+    (PLG-09)."""
+    eloquence: Eloquence = request.app.state.eloquence
+    await eloquence.plugins.note()
+    found = await figures(eloquence.settings.plugins, eloquence.store)
+    return {
+        "active_count": sum(one.enabled and not one.off for one in found),
+        "plugins": [one.as_json() for one in found],
+    }
 
 
 @router.get("/sessions")

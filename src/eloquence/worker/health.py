@@ -15,6 +15,7 @@ from typing import Literal, Protocol
 from aiohttp import web
 from livekit import api
 
+from eloquence.bootstrap.plugins import Figures
 from eloquence.config import Settings
 from eloquence.errors import ConfigurationError, StorageError
 
@@ -40,6 +41,8 @@ class Health:
     live: int
     capacity: int
     idle: int
+    plugins: tuple[Figures, ...] = ()
+    """The figures of each plugin, of all processes together; none when the store is away."""
 
     @property
     def lacks(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from functools import partial
 
 from eloquence.bootstrap import exposure
+from eloquence.bootstrap.plugins import Figures, figures
 from eloquence.bootstrap.watching import Watch
 from eloquence.config import Settings
 from eloquence.errors import ConfigurationError, RoomError, StorageError
@@ -87,6 +88,7 @@ class Worker:
         self._server: CoachServer | None = None
         self._reachability: Reachability | None = None
         self._watch: Watch | None = None
+        self._store: SqlSessionStore | None = None
         self._lost: dict[str, float] = {}
         self._draining = False
 
@@ -98,6 +100,7 @@ class Worker:
             settings.livekit_url, settings.livekit_api_key, secret, agent_name=settings.agent_name
         )
         async with _store(settings) as store, livekit:
+            self._store = store
             self._reachability = Reachability(store)
             self._server = CoachServer(settings, self._recover, partial(_current, store))
             self._watch = Watch(store, Nearest(self._server, livekit))
@@ -142,7 +145,17 @@ class Worker:
             live=live,
             capacity=self._settings.max_conversations,
             idle=idle,
+            plugins=await self._plugins(),
         )
+
+    async def _plugins(self) -> tuple[Figures, ...]:
+        if self._store is None:
+            return ()
+        try:
+            async with asyncio.timeout(_ASKED_SECONDS):
+                return tuple(await figures(self._settings.plugins, self._store))
+        except (StorageError, TimeoutError):
+            return ()
 
     async def _recover(self, given: Assignment, room: str) -> None:
         """Finds another process for a session that has just lost its own."""

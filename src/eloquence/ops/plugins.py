@@ -1,0 +1,45 @@
+"""Letting a plugin take part, and no more."""
+
+import asyncio
+
+from eloquence.config import Settings, load
+from eloquence.ops.settings_file import Table, change, set_plugins
+from eloquence.plugins.running import About, Limits, Wanted, tried
+from eloquence.storage.sessions import open_store
+
+
+def enable(name: str) -> tuple[About, Settings]:
+    """Lets a plugin take part in the conversations that begin from now on, once it has started and
+    answered in a process of its own; what it says of itself, and the settings as they are then.
+    Raises PluginError, ConfigurationError, StorageError; nothing is changed then."""
+    plugins = load().plugins
+    limits = Limits(seconds=plugins.seconds, memory=plugins.memory_mb << 20)
+    about = asyncio.run(tried(Wanted(name, plugins.options.get(name, {})), limits))
+    required = plugins.required
+    if about.required and name not in required:
+        # Written down, so that it counts also when it cannot even start and say so.
+        required = (*required, name)
+
+    def with_it(found: Table) -> Table:
+        known = found.get("plugins")
+        rest = known if isinstance(known, dict) else {}
+        enabled = [*dict.fromkeys((*plugins.enabled, name))]
+        added = {"enabled": enabled}
+        if required != plugins.required:
+            added["required"] = [*required]
+        return {**found, "plugins": {**rest, **added}}
+
+    settings = change(with_it)
+    asyncio.run(_switch_on(settings, name))
+    return about, settings
+
+
+def disable(name: str) -> Settings:
+    """Lets a plugin take part no more; the settings as they are then. Raises
+    ConfigurationError."""
+    return set_plugins([one for one in load().plugins.enabled if one != name])
+
+
+async def _switch_on(settings: Settings, name: str) -> None:
+    async with open_store(settings.database, settings.recordings) as store:
+        await store.plugins.switch_on(name)
