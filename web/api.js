@@ -97,6 +97,7 @@ import { t } from "./i18n.js";
  * @property {string} locked the variable that counts more than the file, or ""
  * @property {EngineOffer[]} offers
  */
+/** @typedef {{code: string, message: string, places: Record<string, string>}} Warned */
 /** @typedef {{file: string, problem: {detail: string, mend: string} | null, stages: EngineStage[]}} Engines */
 /** @typedef {{provider: string, options: Record<string, unknown>}} Named */
 /** @typedef {Named & {fallback: Named[]}} Wanted */
@@ -231,7 +232,7 @@ export const download = (name) => ask(`models/${encodeURIComponent(name)}`, { me
 /** @returns {Promise<Engines>} */
 export const engines = () => ask("providers");
 
-/** @param {string} stage @param {Wanted} wanted @returns {Promise<EngineStage & {warnings: string[]}>} */
+/** @param {string} stage @param {Wanted} wanted @returns {Promise<EngineStage & {warnings: Warned[]}>} */
 export const chooseEngine = (stage, wanted) => ask(`providers/${stage}`, put(wanted));
 
 /** What the vendors themselves say. @param {string} stage @returns {Promise<Record<string, ByLanguage<Readiness>>>} */

@@ -630,7 +630,9 @@ class StandIn:
         stage |= {"chosen": chosen, "fallback": [
             {**one, "serves": {}, "readiness": offer["readiness"]} for one in wanted["fallback"]
         ]}  # fmt: skip
-        return web.json_response({**stage, "warnings": ["'alloy' is a voice of openai."]})
+        places = {"voice": "alloy", "owner": "openai", "provider": "elevenlabs"}
+        warning = {"code": "voice", "message": "alloy?", "places": places}
+        return web.json_response({**stage, "warnings": [warning]})
 
     async def _check_engines(self, request: web.Request) -> web.Response:
         told = ready("openai", ok=False, detail="api.openai.com refuses the key.")

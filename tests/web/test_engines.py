@@ -71,7 +71,9 @@ def test_a_box_is_sent_when_it_is_not_as_usual_and_warnings_are_told(
     speaking.get_by_text("Autres options").click()
     speaking.locator("#tts-steady").check()
     speaking.get_by_test_id("save").click()
-    expect(speaking.get_by_test_id("engine-warning")).to_contain_text("alloy")
+    expect(speaking.get_by_test_id("engine-warning")).to_contain_text(
+        "« alloy » est une voix d’un autre service (OpenAI)"
+    )
     _, wanted = server.wanted[-1]
     assert wanted["options"] == {"voice": "alloy", "steady": True}
 

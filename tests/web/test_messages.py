@@ -65,6 +65,7 @@ def test_every_message_is_used(language: str) -> None:
         "profile.",
         "dimension.",
         "engines.option.",
+        "engines.warning.",
         "engines.fallback.",
         "mic.",
         "status.",

@@ -482,6 +482,8 @@ export const en = {
   "engines.file": "Choices are written to {file}. Keys are given in variables, never here.",
   "engines.automatic": "(chosen automatically)",
   "engines.locked": "The variable {variable} counts more than this file: take it away to choose here.",
+  "engines.lacks": "Something is missing for this service to work:",
+  "engines.warning.voice": "“{voice}” is a voice of another service ({owner}). Leave the field empty to keep the character’s voice, or give one of the chosen service ({provider}).",
   "engines.provider": "Service",
   "engines.auto": "Automatic, on this machine",
   "engines.absent": "package to install",

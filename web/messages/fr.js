@@ -481,6 +481,8 @@ export const fr = {
   "engines.file": "Les choix sont écrits dans {file}. Les clés se donnent dans des variables, jamais ici.",
   "engines.automatic": "(choix automatique)",
   "engines.locked": "La variable {variable} l’emporte sur ce fichier : retirez-la pour choisir ici.",
+  "engines.lacks": "Il manque quelque chose pour que ce service fonctionne :",
+  "engines.warning.voice": "« {voice} » est une voix d’un autre service ({owner}). Laissez le champ vide pour garder la voix du personnage, ou donnez une voix du service choisi ({provider}).",
   "engines.provider": "Service",
   "engines.auto": "Automatique, sur cette machine",
   "engines.absent": "paquet à installer",

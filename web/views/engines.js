@@ -15,6 +15,8 @@ import { back } from "./parts.js";
 /** @typedef {import("../api.js").Wanted} Wanted */
 
 const PICTURES = { stt: "ear", llm: "chat", tts: "speaker" };
+/** @type {Record<string, string>} */
+const VENDORS = { openai: "OpenAI", elevenlabs: "ElevenLabs", azure: "Azure", google: "Google", piper: "Piper", supertonic: "Supertonic" };
 const AUTO = "auto";
 /** Options that stand before all others. */
 const FIRST = ["model", "voice"];
@@ -67,7 +69,7 @@ function section(first) {
       draw(changed);
       told.replaceChildren(
         h("p", { class: "note", "data-testid": "saved" }, icon("check"), t("engines.saved")),
-        ...changed.warnings.map((one) => h("p", { class: "note", "data-testid": "engine-warning" }, icon("warning"), one)),
+        ...changed.warnings.filter((one) => one.code !== "locked").map((one) => h("p", { class: "note", "data-testid": "engine-warning" }, icon("warning"), warned(first.stage, one))),
       );
       /** @type {HTMLElement | null} */ (element.querySelector("[data-testid=save]"))?.focus();
     } catch (error) {
@@ -123,9 +125,14 @@ function now(stage) {
       chosen.provider === AUTO && h("span", { class: "muted" }, t("engines.automatic")), " ",
       goes(readiness.leaves_machine),
       !readiness.ready && h("span", { class: "tag bad" }, t("stages.not_ready")),
-      h("br"), told.detail,
+      readiness.ready && h("br"), readiness.ready && told.detail,
     ),
-    !readiness.ready && readiness.mend && h("p", { class: "note bad" }, icon("warning"), h("span", {}, readiness.mend)),
+    !readiness.ready && h(
+      "div",
+      { class: "note bad" },
+      icon("warning"),
+      h("div", {}, h("p", {}, t("engines.lacks")), h("p", { class: "detail" }, readiness.detail, " ", readiness.mend)),
+    ),
     after.length > 0 && h("p", { class: "muted" }, t("stages.standby"), " ", after.join(", ")),
     stage.locked && h("p", { class: "note", "data-testid": "locked" }, icon("lock"), t("engines.locked", { variable: stage.locked })),
   );
@@ -135,8 +142,16 @@ function now(stage) {
 const goes = (where) =>
   h("span", { class: where ? "tag away" : "tag" }, where ? t("stages.leaves", { where }) : t("stages.stays"));
 
+/** @param {string} stage @param {import("../api.js").Warned} warning */
+function warned(stage, { code, message, places }) {
+  const key = `engines.warning.${code}`;
+  if (!known(key)) return message;
+  return t(key, { ...places, owner: VENDORS[places.owner] ?? places.owner, provider: nameOf(stage, places.provider) });
+}
+
 /** @param {string} stage @param {string} provider */
 function nameOf(stage, provider) {
+  if (provider === AUTO) return t("engines.auto");
   const key = `provider.${stage}.${provider}`;
   return known(key) ? t(key) : provider;
 }

@@ -165,8 +165,11 @@ def _use(
         told += f", then {', '.join(one.provider for one in others)}"
     typer.echo(f"{stage}: {name}{told}. Written to {sources.settings_file()}.")
     for warning in changed.warnings:
-        typer.echo(f"! {warning}", err=True)
-    if not changed.warnings and not lacking([changed.described], language):
+        typer.echo(f"! {warning.message}", err=True)
+    missing = lacking([changed.described], language)
+    for line in missing:
+        typer.echo(line, err=True)
+    if not missing:
         readiness = changed.described.chosen.readiness[language]
         typer.echo(readiness.detail)
     if check:

@@ -14,7 +14,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
@@ -104,12 +104,21 @@ class Described:
 
 
 @dataclass(frozen=True, slots=True)
+class Warned:
+    """Why a change may not do what was meant, with what to do; `places` are the names in it."""
+
+    code: Literal["locked", "voice"]
+    message: str
+    places: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Changed:
-    """What a change came to. `warnings` are sentences for people, with what to do."""
+    """What a change came to."""
 
     settings: Settings
     described: Described
-    warnings: tuple[str, ...]
+    warnings: tuple[Warned, ...]
 
 
 def described(settings: Settings, stage: Stage) -> Described:
@@ -157,7 +166,7 @@ def use(stage: Stage, wanted: Wanted) -> Changed:
     settings_file.use(stage, wanted)
     settings = load()
     now = described(settings, stage)
-    return Changed(settings, now, tuple(_warnings(settings, now, wanted)))
+    return Changed(settings, now, tuple(_warnings(now, wanted)))
 
 
 async def probed(settings: Settings, stage: Stage) -> dict[str, dict[Language, Readiness]]:
@@ -334,33 +343,23 @@ def _each_once(wanted: Wanted) -> None:
         asked.append(one)
 
 
-def _warnings(settings: Settings, now: Described, wanted: Wanted) -> Iterator[str]:
+def _warnings(now: Described, wanted: Wanted) -> Iterator[Warned]:
     if now.locked:
-        yield (
+        yield Warned(
+            "locked",
             f"{now.locked} counts more than {sources.settings_file()}: "
-            f"it still chooses {now.chosen.provider!r}. Take it away for this change to count."
+            f"it still chooses {now.chosen.provider!r}. Take it away for this change to count.",
+            {"variable": now.locked},
         )
     voice = wanted.options.get("voice")
     owner = voice_owner(voice) if now.stage == "tts" and isinstance(voice, str) else ""
     if owner and owner != wanted.provider and wanted.provider not in _ANY_VOICE:
-        yield (
+        yield Warned(
+            "voice",
             f"{voice!r} is a voice of {owner}, not of {wanted.provider}: leave the voice out to "
-            f"have the character's own, or give one of {wanted.provider}."
+            f"have the character's own, or give one of {wanted.provider}.",
+            {"voice": str(voice), "owner": owner, "provider": wanted.provider},
         )
-    if now.locked:
-        return
-    for engine in (now.chosen, *now.fallback):
-        yield from _lacking(engine, settings.language)
-
-
-def _lacking(engine: Engine, language: str) -> Iterator[str]:
-    for spoken, readiness in engine.readiness.items():
-        if readiness.ready:
-            continue
-        told = f"{engine.provider} is not ready for {spoken}: {readiness.detail} {readiness.mend}"
-        others = [one for one in engine.readiness.values() if one == readiness]
-        if spoken == language or len(others) == 1:
-            yield told.strip()
 
 
 def voice_owner(voice: str) -> str:

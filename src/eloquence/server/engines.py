@@ -64,7 +64,7 @@ async def choose(request: Request, who: Signed, stage: Stage, given: Choice) -> 
     wanted = given.wanted(*(one.wanted() for one in given.fallback))
     changed = await asyncio.to_thread(engines.use, stage, wanted)
     log.info("stage %s: %s chose %s", stage, who.id or "the operator", given.provider)
-    return {**_stage(changed.described), "warnings": list(changed.warnings)}
+    return {**_stage(changed.described), "warnings": [asdict(one) for one in changed.warnings]}
 
 
 @router.post("/{stage}/check")
