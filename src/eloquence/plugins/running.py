@@ -333,6 +333,7 @@ class Attendance:
 
     async def _end(self, one: "_Present") -> None:
         try:
+            await one.caught_up()
             if self._turns and self._remember is not None:
                 facts = await one.over(self._turns)
                 if facts:
@@ -438,6 +439,12 @@ class _Present:
         else:
             self._watched.put_nowait((hook, text[:LONGEST_TEXT]))
 
+    async def caught_up(self) -> None:
+        """Returns once it was told of every turn, or does not take them in."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(END_SECONDS if self._running.is_set() else 0):
+                await self._watched.join()
+
     async def over(self, turns: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
         """What it makes of the end."""
         about = self._about
@@ -522,6 +529,7 @@ class _Present:
             await self._running.wait()
             with suppress(FaultError):
                 await self._asked(hook, text, self._limits.seconds)
+            self._watched.task_done()
 
     async def _asked(self, hook: Hook, given: object, seconds: float) -> Answer:
         """One call, with its figures. Raises FaultError."""
