@@ -2,13 +2,16 @@
 
 import io
 import logging
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+import threading
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
+import psutil
 import pytest
 import soundfile
 
@@ -211,6 +214,71 @@ async def test_what_cannot_be_heard_is_refused_with_the_reason(file: bytes, told
     assert told in answer.json()["detail"]
     assert "that was sent" in answer.json()["detail"]
     assert "/tmp" not in answer.text
+
+
+def endless(size: int) -> bytes:
+    """A FLAC file of so many bytes that does not say how long it is: days of silence."""
+    written = wav(np.zeros(60 * 8_000, np.int16), 8_000, "FLAC")
+    at, last = 4, False
+    while not last:
+        last = bool(written[at] & 0x80)
+        at += 4 + int.from_bytes(written[at + 1 : at + 4], "big")
+    head = bytearray(written[:at])
+    head[21] &= 0xF0
+    head[22:26] = bytes(4)  # the number of samples: unknown
+    frames = written[at:]
+    return bytes(head) + frames * (size // len(frames) + 1)
+
+
+@contextmanager
+def memory() -> Iterator[list[int]]:
+    """The resident memory of this process and of those that it started, 200 times a second."""
+    seen: list[int] = []
+    over = threading.Event()
+    me = psutil.Process()
+
+    def watch() -> None:
+        while not over.wait(0.005):
+            with suppress(psutil.Error):
+                seen.append(sum(one.memory_info().rss for one in (me, *me.children())))
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        watching.join()
+
+
+@pytest.mark.parametrize("path", ["/transcribe", "/v1/audio/transcriptions"])
+async def test_a_file_that_unpacks_to_days_costs_a_second_and_little_memory(path: str) -> None:
+    """10 MB of FLAC that stand for 128 hours; 0.7 s and a process of 32 MB, as measured."""
+    bomb = endless(10_000_000)
+    async with Services() as host, hearing("openai", {"base_url": host.url}) as client:
+        await client.post(path, files={"file": wav(np.zeros(8_000, np.int16), form="FLAC")})
+        before = psutil.Process().memory_info().rss
+        began = time.perf_counter()
+        with memory() as seen:
+            answer = await client.post(path, files={"file": bomb})
+        took = time.perf_counter() - began
+    assert answer.status_code == 422
+    assert "longer than 15 min" in answer.json()["detail"]
+    assert max(seen) - before <= 100 * 2**20
+    assert took < 5  # on a machine that has other things to do
+
+
+async def test_a_file_that_takes_too_long_to_unpack_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """192,000 samples a second in eight channels: 900 s of it would take half a minute."""
+    monkeypatch.setattr(stt, "DECODING_SECONDS", 0.2)
+    file = io.BytesIO()
+    soundfile.write(file, np.zeros((192_000 * 10, 8), np.int16), 192_000, format="FLAC")
+    async with Services() as host, hearing("openai", {"base_url": host.url}) as client:
+        answer = await client.post("/transcribe", files={"file": file.getvalue()})
+    assert answer.status_code == 422
+    assert "more than 0.2 s" in answer.json()["detail"]
 
 
 async def test_a_request_without_a_recording_is_told_how_to_send_one() -> None:

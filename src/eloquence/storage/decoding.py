@@ -85,15 +85,18 @@ async def decode(
     path: Path,
     *,
     max_seconds: float = MAX_SECONDS,
+    within: float | None = None,
     progress: Callable[[float], None] | None = None,
     name: str = "",
 ) -> Decoded:
-    """The sound of a WAV, FLAC, MP3 or Ogg (Vorbis, Opus) file of at most `max_seconds`.
+    """The sound of a WAV, FLAC, MP3 or Ogg (Vorbis, Opus) file of at most `max_seconds`, if it can
+    be had `within` so many seconds (by default `WALL_SECONDS`).
 
     `progress` is called with the share of the file that was read, 0..1. Raises RecordingError,
     which names the cause and what to do, and the file by `name` or else its path.
     """
     shown = name or str(path)
+    limit = WALL_SECONDS if within is None else within
     descriptor = _opened(path, shown)
     try:
         child = await asyncio.create_subprocess_exec(
@@ -133,12 +136,12 @@ async def decode(
     with ExitStack() as unfinished:
         try:
             file = unfinished.enter_context(tempfile.TemporaryFile())
-            async with asyncio.timeout(WALL_SECONDS), asyncio.TaskGroup() as tasks:
+            async with asyncio.timeout(limit), asyncio.TaskGroup() as tasks:
                 tasks.create_task(listen(child.stderr))
                 tasks.create_task(keep(child.stdout, file))
                 tasks.create_task(child.wait())
         except TimeoutError as error:
-            raise _refusal(shown, "time", max_seconds) from error
+            raise _refusal(shown, f"time {limit:g}", max_seconds) from error
         except OSError as error:
             raise _refusal(shown, "disk", max_seconds) from error
         finally:
@@ -204,7 +207,7 @@ def _refusal(name: str, told: str, max_seconds: float) -> RecordingError:
             "Free some space: an hour of sound takes 120 MB while it is analysed.",
         ),
         "time": (
-            f"The file {name} took more than {WALL_SECONDS:g} s to read.",
+            f"The file {name} took more than {detail} s to read.",
             "Cut it into shorter parts.",
         ),
     }.get(cause, (f"The file {name} could not be read: its decoder stopped.", _CONVERT))

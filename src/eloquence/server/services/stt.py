@@ -32,6 +32,8 @@ MOST_FORM = MOST_BYTES + 4096
 """A form has some bytes around its file."""
 MOST_SECONDS = 900.0
 """Longest recording: more than a WAV file at 16 kHz of `MOST_BYTES` holds."""
+DECODING_SECONDS = 20.0
+"""Longest time that decoding may take: a recording of `MOST_SECONDS` takes two."""
 AT_ONCE = 16
 
 router = APIRouter()
@@ -217,7 +219,9 @@ async def _decoded(file: IO[bytes]) -> Decoded:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "recording"
         await to_thread.run_sync(_kept, file, path)
-        return await decode(path, max_seconds=MOST_SECONDS, name="that was sent")
+        return await decode(
+            path, max_seconds=MOST_SECONDS, within=DECODING_SECONDS, name="that was sent"
+        )
 
 
 def _kept(file: IO[bytes], path: Path) -> None:
