@@ -333,6 +333,7 @@ def _is_own(host: str) -> bool:
 def load(**flags: Any) -> Settings:
     """The settings, with what was given on the command line first. Raises ConfigurationError."""
     given = {name: value for name, value in flags.items() if value is not None}
+    sources.env_file()  # which says more of what is wrong in it than whoever reads it next
     try:
         settings = Settings(**given)
     except ValidationError as error:

@@ -45,6 +45,13 @@ OLDER = (
 )
 """Variables that are read besides those that begin with `ELOQUENCE_` (CFG-01 to CFG-07)."""
 
+_OLDER_KEYS = {
+    "provider_name": "provider",
+    "voice_id": "voice",
+    "instructions": "agent_instructions",
+    "enabled_plugins": "plugins",
+}
+"""What JSON files of older installations call our settings."""
 _OLDER_PROVIDERS = {"mistral": "openai"}
 """Vendors that an OpenAI-compatible provider serves now (X-07)."""
 _ADDRESSES = {
@@ -100,7 +107,30 @@ def parsed(text: str, path: Path) -> dict[str, Any]:
             f"{path}, line 1: this is not a table of settings.",
             mend='Write it as {"llm": {"provider": "openai"}}.',
         )
-    return found
+    return _as_ours(found) if path.suffix == ".json" else found
+
+
+def _as_ours(found: dict[str, Any]) -> dict[str, Any]:
+    """What a JSON file of an older installation says, in our names (PRV-01)."""
+    ours = {_OLDER_KEYS.get(name, name): value for name, value in found.items()}
+    for stage in STAGES:
+        if isinstance(section := ours.get(stage), dict):
+            more = section.pop("extra_params", None)
+            named = {_OLDER_KEYS.get(name, name): value for name, value in section.items()}
+            ours[stage] = {**named, **(more if isinstance(more, dict) else {})}
+    if isinstance(listed := ours.get("plugins"), list):
+        ours["plugins"] = _plugins(listed)
+    return ours
+
+
+def _plugins(listed: list[Any]) -> dict[str, Any]:
+    """Plugins that are listed by name, or as tables with `plugin_name`, `enabled` and `config`."""
+    tables = [{"plugin_name": one} if isinstance(one, str) else one for one in listed]
+    known = [one for one in tables if isinstance(one, dict)]
+    known = [one for one in known if isinstance(one.get("plugin_name"), str)]
+    options = {one["plugin_name"]: one["config"] for one in known if one.get("config")}
+    enabled = [one["plugin_name"] for one in known if one.get("enabled", True)]
+    return {"enabled": enabled, **({"options": options} if options else {})}
 
 
 def file_text(path: Path) -> str | None:
@@ -192,19 +222,25 @@ def place(loc: tuple[int | str, ...], path: Path) -> str:
     empty when it cannot be told."""
     name = str(loc[0]) if loc else ""
     variable = f"{PREFIX}{name.upper()}"
-    if variable in os.environ:
-        return f"{variable} in the environment"
     try:
-        written, older = env_file(), older_names(surroundings())
+        older = older_names(surroundings()).get(name)
+        for one in (variable, older.variable if older else ""):
+            if one in os.environ:
+                return f"{one} in the environment"
+            if one and (line := _env_line(one)):
+                return f"{ENV_FILE}, line {line}"
     except ConfigurationError:
         return ""
-    if variable in written:
-        return _line_of(ENV_FILE, variable, ())
-    if name in older:
-        from_file = older[name].variable not in os.environ
-        place = _line_of(ENV_FILE, older[name].variable, ()) if from_file else ""
-        return place or f"{older[name].variable} in the environment"
     return _line_of(path, name, tuple(str(part) for part in loc[1:]))
+
+
+def _env_line(variable: str) -> int:
+    """The line of `.env` that sets a variable, or 0."""
+    text = file_text(ENV_FILE) or ""
+    found = re.search(
+        rf"(?mi)^(?:[^\S\n]*export)?[^\S\n]*({re.escape(variable)})[^\S\n]*(?:=|$)", text
+    )
+    return text.count("\n", 0, found.start(1)) + 1 if found else 0
 
 
 def _line_of(path: Path, name: str, inner: tuple[str, ...]) -> str:

@@ -2,17 +2,28 @@
 how the plugins do.
 Nothing of what is said, nor who says it."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 
 from eloquence.bootstrap import Eloquence
 from eloquence.bootstrap.plugins import figures
+from eloquence.errors import ConfigurationError
 from eloquence.server.access import require
 from eloquence.storage.requests import Live
 
-router = APIRouter(prefix="/metrics", dependencies=[Depends(require("operator"))])
+
+async def enabled(request: Request) -> None:
+    """Raises ConfigurationError where figures are switched off (MET-09)."""
+    eloquence: Eloquence = request.app.state.eloquence
+    if not eloquence.settings.enable_metrics:
+        raise ConfigurationError(
+            "Figures are switched off on this server.", mend="Set ENABLE_METRICS=true."
+        )
+
+
+router = APIRouter(prefix="/metrics", dependencies=[Depends(require("operator")), Depends(enabled)])
 
 
 @router.get("/plugins")
@@ -34,9 +45,10 @@ async def sessions(request: Request) -> dict[str, Any]:
     eloquence: Eloquence = request.app.state.eloquence
     now = datetime.now(UTC)
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    kept = now - timedelta(hours=eloquence.settings.metrics_retention_hours)
     requests = eloquence.store.requests
     live = await requests.live()
-    connections = await requests.connections(midnight.timestamp())
+    connections = await requests.connections(max(midnight, kept).timestamp())
     return {
         "active_count": len(live),
         "sessions": [_shown(one, now.timestamp()) for one in live],
