@@ -46,7 +46,7 @@ from eloquence.coaching.warm_up import microphone_faults
 from eloquence.conversation.coach import Coach
 from eloquence.conversation.fallback.answers import Answers
 from eloquence.conversation.fallback.chain import Switch
-from eloquence.conversation.fallback.recognisers import BY_EAR
+from eloquence.conversation.fallback.recognisers import BY_EAR, Recognisers
 from eloquence.conversation.faults import TOLD, cause_of, stage_of
 from eloquence.conversation.filler import Fillers
 from eloquence.conversation.guidance import Cue, Guidance
@@ -183,6 +183,8 @@ class Conversation:
             lost=lambda: self._finish("interrupted", SUPERSEDED),
             measured=self._note_sound,
         )
+        if isinstance(plan.stages.stt, Recognisers):
+            plan.stages.stt.late = self._on_late_words
         for chain in plan.chains:
             chain.switched = self._on_switch
         self._over: asyncio.Future[tuple[Status, str]] = asyncio.get_running_loop().create_future()
@@ -988,6 +990,13 @@ class Conversation:
             self._finish("complete", "duration")
         elif self._script_finished(turn.text):
             self._finish("complete", "script")
+
+    def _on_late_words(self) -> None:
+        """Lets the learner know that they were heard, before what they said is understood."""
+        engine = self._engine
+        free = engine.agent_state == "listening" and engine.user_state != "speaking"
+        if free and self._clock.paused_at is None:
+            engine.say(self._fillers.line(), add_to_chat_ctx=False)
 
     def _on_switch(self, switch: Switch) -> None:
         """Shows who serves a stage from now on, and where; tells when words are not understood any

@@ -35,6 +35,10 @@ class Fillers:
         self.waiting = False
         """Whether the latest answer has not had its first word yet."""
 
+    def line(self) -> str:
+        """The next such line, to be said by itself."""
+        return next(self._next)
+
     def turn_over(self, ended: float) -> None:
         """The learner's turn is over; `ended` is when its last word was, in POSIX seconds."""
         self._ended = ended

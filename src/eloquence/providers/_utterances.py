@@ -33,6 +33,10 @@ _LEAD = 0.4
 """Seconds of sound before the first speech that a recogniser also gets."""
 _LONGEST = 30.0
 """Seconds after which an utterance without any pause is cut, so that nothing grows for ever."""
+PATIENCE = 2.5
+ON_THIS_MACHINE = 6.0
+"""Seconds after speech in which a model in this process may yet be at work: there is no better one
+to ask, and it does not hang."""
 _FLUSH_SILENCE = END_SILENCE + 0.35
 
 
@@ -91,7 +95,8 @@ class _Clock:
 
 
 class UtteranceSTT(stt.STT[Literal["metrics_collected"]]):
-    """A streaming recogniser stage: `recogniser()` makes one for each stream."""
+    """A streaming recogniser stage: `recogniser()` makes one for each stream. `patience` is for how
+    many seconds after speech its words are waited for before another recogniser is asked."""
 
     def __init__(
         self,
@@ -102,6 +107,7 @@ class UtteranceSTT(stt.STT[Literal["metrics_collected"]]):
         provider: str,
         interim: bool,
         word_times: bool,
+        patience: float = PATIENCE,
     ) -> None:
         super().__init__(
             capabilities=stt.STTCapabilities(
@@ -115,6 +121,7 @@ class UtteranceSTT(stt.STT[Literal["metrics_collected"]]):
         self.recogniser = recogniser
         self.language = LanguageCode(language)
         self.interim = interim
+        self.patience = patience
         self._model = model
         self._provider = provider
 

@@ -59,7 +59,7 @@ def create(options: Options, context: StageContext) -> "UtteranceSTT":
         raise SpeechToTextError(readiness.detail, cause="bad_request", mend=readiness.mend)
     from eloquence.providers._parakeet_recogniser import Parakeet, SharedModel
     from eloquence.providers._threads import recognition_threads
-    from eloquence.providers._utterances import UtteranceSTT
+    from eloquence.providers._utterances import ON_THIS_MACHINE, UtteranceSTT
 
     folder = options.folder()
     assert folder is not None
@@ -73,6 +73,7 @@ def create(options: Options, context: StageContext) -> "UtteranceSTT":
         provider="parakeet",
         interim=False,
         word_times=True,
+        patience=ON_THIS_MACHINE,
     )
 
 

@@ -21,7 +21,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from eloquence.conversation.stages import StageContext
 from eloquence.errors import DependencyNotFoundError, SpeechToTextError
 from eloquence.providers._threads import recognition_threads
-from eloquence.providers._utterances import RATE, Heard, HeardWord, Recogniser, UtteranceSTT
+from eloquence.providers._utterances import (
+    ON_THIS_MACHINE,
+    RATE,
+    Heard,
+    HeardWord,
+    Recogniser,
+    UtteranceSTT,
+)
 from eloquence.registry import Provider, Readiness
 
 T = TypeVar("T")
@@ -144,6 +151,7 @@ def create(options: Options, context: StageContext) -> UtteranceSTT:
         provider="pocketsphinx",
         interim=True,
         word_times=True,
+        patience=ON_THIS_MACHINE,
     )
 
 

@@ -53,7 +53,7 @@ def create(options: Options, context: StageContext) -> "UtteranceSTT":
     # The engine is loaded here, so that asking whether there is a recogniser costs nothing.
     from eloquence.providers import _vosk_recognisers as recognisers
     from eloquence.providers._threads import recognition_threads
-    from eloquence.providers._utterances import UtteranceSTT
+    from eloquence.providers._utterances import ON_THIS_MACHINE, UtteranceSTT
 
     readiness = check(options, context.language)
     if not readiness.ready:
@@ -81,6 +81,7 @@ def create(options: Options, context: StageContext) -> "UtteranceSTT":
         provider="vosk",
         interim=streaming,
         word_times=streaming,
+        patience=options.patience if options.url else ON_THIS_MACHINE,
     )
 
 

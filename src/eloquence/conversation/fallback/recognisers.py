@@ -34,6 +34,8 @@ KEPT = 60.0
 """Seconds of sound that are kept at most."""
 _OVERDUE = 45.0
 """Seconds of speech without a pause after which a recogniser that said nothing of it hangs."""
+_LATE = 1.5
+"""Seconds after the end of speech from which its words are late."""
 _LEAD = 1.0
 """Seconds of sound before speech that whoever begins to listen also gets."""
 _CERTAIN = 0.8
@@ -71,6 +73,8 @@ class Recognisers(stt.STT[Literal["metrics_collected"]]):
         )
         self.chain = chain
         self.voice = voice
+        self.late: Callable[[], None] = _nobody
+        """Called when the words of what was surely speech are waited for, once for each time."""
 
     @property
     def model(self) -> str:
@@ -163,6 +167,7 @@ class _Hearing(stt.RecognizeStream):
         """Whether what was understood last had no words."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._retry: asyncio.TimerHandle | None = None
+        self._late: asyncio.TimerHandle | None = None
         self._ending = False
         self._over = asyncio.Event()
         try:
@@ -202,6 +207,8 @@ class _Hearing(stt.RecognizeStream):
 
     def _began(self) -> None:
         fresh = not self._unsettled
+        if self._late is not None:
+            self._late.cancel()
         self._unsettled.append(_Speech(max(self._voice.since, self._settled)))
         for ear in self._ears():
             ear.rest()
@@ -218,6 +225,12 @@ class _Hearing(stt.RecognizeStream):
             self._unsettled[-1].end = self._voice.until
         self._settle(self._settled)
         self._wait()
+        late = self._silent_since + _LATE - time.monotonic()
+        self._late = asyncio.get_running_loop().call_later(max(0.0, late), self._tell_late)
+
+    def _tell_late(self) -> None:
+        if self._ear is not None and self._certain(self._ear):
+            self._owner.late()
 
     def _forget(self) -> None:
         """Keeps the sound that somebody may yet have to hear."""
@@ -245,8 +258,9 @@ class _Hearing(stt.RecognizeStream):
                 await self._over.wait()
 
     async def _close(self) -> None:
-        if self._retry is not None:
-            self._retry.cancel()
+        for timer in (self._retry, self._late):
+            if timer is not None:
+                timer.cancel()
         self._absolve()
         for ear in self._ears():
             self._leave(ear)
@@ -481,6 +495,10 @@ class _Hearing(stt.RecognizeStream):
         """Whether another one that knows words may be asked."""
         others = self._chain.links[self._place(ear.link) + 1 :]
         return any(one.name != BY_EAR and one.breaker.state != "open" for one in others)
+
+
+def _nobody() -> None:
+    """Nobody wants to know."""
 
 
 def _end(said: stt.SpeechData) -> float:
