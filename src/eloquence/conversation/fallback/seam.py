@@ -71,17 +71,17 @@ class Seam:
 
     def _after(self, count: int) -> str:
         """The text after so many of its words, and after the marks that belong to them."""
+        text, self._held = self._held, ""
+        if not count:
+            return text
         at = 0
-        for piece in _WORD.finditer(self._held):
+        for piece in _WORD.finditer(text):
             if plain(piece.group()):
                 if not count:
                     break
                 count -= 1
-            elif not at:
-                break
             at = piece.end()
-        text, self._held = self._held[at:], ""
-        return text
+        return text[at:]
 
 
 def plain(word: str) -> str:
