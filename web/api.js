@@ -102,6 +102,9 @@ import { t } from "./i18n.js";
 /** @typedef {{provider: string, options: Record<string, unknown>}} Named */
 /** @typedef {Named & {fallback: Named[]}} Wanted */
 
+/** @typedef {{id: string, kind: string, text: string, noted_at: number}} Fact */
+/** @typedef {{available: boolean, on: boolean, facts: Fact[]}} Memory */
+
 /** What went wrong, in words, and what the reader can do. */
 export class Problem extends Error {
   /** @param {{title: string, detail?: string, mend?: string, code?: string, status?: number,
@@ -226,6 +229,20 @@ export const models = () => ask("models");
 
 /** @param {string} name */
 export const download = (name) => ask(`models/${encodeURIComponent(name)}`, { method: "POST" });
+
+/** What is remembered of the learner. @returns {Promise<Memory>} */
+export const memory = () => ask("memory");
+
+/** @param {boolean} on */
+export const rememberMe = (on) => ask("memory", put({ on }));
+
+/** @param {string} id @param {string} text @returns {Promise<Fact>} */
+export const correct = (id, text) => ask(`memory/facts/${encodeURIComponent(id)}`, put({ text }));
+
+/** @param {string} id */
+export const eraseFact = (id) => ask(`memory/facts/${encodeURIComponent(id)}`, { method: "DELETE" });
+
+export const forgetAll = () => ask("memory", { method: "DELETE" });
 
 // What operators see and change.
 

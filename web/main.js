@@ -12,6 +12,7 @@
 //   #/history                   the sessions kept on this machine
 //   #/progress                  the measures of all takes
 //   #/about                     the AI, personal data, accessibility
+//   #/memory                    what is remembered of the learner
 //   #/engines                   who hears, answers and speaks, for operators
 
 import { Problem, SIGNED_OUT, signOut } from "./api.js";
@@ -25,6 +26,7 @@ import { compare } from "./views/compare.js";
 import { engines } from "./views/engines.js";
 import { exercises } from "./views/exercises.js";
 import { history } from "./views/history.js";
+import { memory } from "./views/memory.js";
 import { take } from "./talk/hold.js";
 import { resume } from "./views/live.js";
 import { microphone, microphoneAgain } from "./views/microphone.js";
@@ -60,6 +62,7 @@ const routes = [
   [/^#\/history$/, history],
   [/^#\/progress$/, progress],
   [/^#\/about$/, about],
+  [/^#\/memory$/, memory],
   [/^#\/engines$/, engines],
 ];
 

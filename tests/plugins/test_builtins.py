@@ -8,6 +8,7 @@ from tests.plugins.conftest import Stage
 
 from eloquence.plugins import (
     Context,
+    Options,
     Plugin,
     Said,
     conversation_memory,
@@ -179,7 +180,7 @@ def test_nothing_is_inferred(text: str) -> None:
 
 def test_words_of_a_text_are_counted_and_nothing_else() -> None:
     context = Context()
-    sentiment_analysis.create(sentiment_analysis.Options()).learner_turn(
+    sentiment_analysis.create(Options()).learner_turn(
         "C’est une réussite, mais un échec aussi.", context
     )
     assert context.counts == {"neutral": 6, "positive": 1, "negative": 1}

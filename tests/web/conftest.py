@@ -335,6 +335,14 @@ class StandIn:
         self.asked: list[dict[str, str]] = []
         self.progress = progress()
         self.engines = engines()
+        self.memory: Message = {
+            "available": True,
+            "on": True,
+            "facts": [
+                {"id": "f1", "kind": "name", "text": "Ada", "noted_at": 1.0},
+                {"id": "f2", "kind": "hobby", "text": "les échecs", "noted_at": 2.0},
+            ],
+        }
         self.wanted: list[tuple[str, Message]] = []
         """Stage and body of each choice of a provider."""
         self.recording = Path()
@@ -403,6 +411,11 @@ class StandIn:
                 web.get(f"{api}/progress", self._progress),
                 web.delete(f"{api}/sessions/{{id}}", self._delete),
                 web.get(f"{api}/models", self._models),
+                web.get(f"{api}/memory", self._memory),
+                web.put(f"{api}/memory", self._remember),
+                web.delete(f"{api}/memory", self._forget),
+                web.put(f"{api}/memory/facts/{{id}}", self._correct),
+                web.delete(f"{api}/memory/facts/{{id}}", self._erase),
                 web.get(f"{api}/providers", self._engines),
                 web.put(f"{api}/providers/{{stage}}", self._choose_engine),
                 web.post(f"{api}/providers/{{stage}}/check", self._check_engines),
@@ -610,6 +623,35 @@ class StandIn:
 
     async def _delete(self, request: web.Request) -> web.Response:
         self.deleted.append(request.match_info["id"])
+        return web.Response(status=204)
+
+    async def _memory(self, request: web.Request) -> web.Response:
+        return web.json_response(self.memory)
+
+    async def _remember(self, request: web.Request) -> web.Response:
+        self.memory |= await request.json()
+        return web.Response(status=204)
+
+    async def _forget(self, request: web.Request) -> web.Response:
+        self.memory |= {"on": False, "facts": []}
+        return web.Response(status=204)
+
+    def _fact(self, request: web.Request) -> Message | None:
+        wanted = request.match_info["id"]
+        return next((one for one in self.memory["facts"] if one["id"] == wanted), None)
+
+    async def _correct(self, request: web.Request) -> web.Response:
+        fact = self._fact(request)
+        if fact is None:
+            return problem(404, "fact_not_found")
+        fact |= await request.json()
+        return web.json_response(fact)
+
+    async def _erase(self, request: web.Request) -> web.Response:
+        fact = self._fact(request)
+        if fact is None:
+            return problem(404, "fact_not_found")
+        self.memory["facts"].remove(fact)
         return web.Response(status=204)
 
     async def _engines(self, request: web.Request) -> web.Response:

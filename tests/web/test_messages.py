@@ -67,6 +67,7 @@ def test_every_message_is_used(language: str) -> None:
         "engines.option.",
         "engines.warning.",
         "engines.fallback.",
+        "memory.kind.",
         "mic.",
         "status.",
         "problem.",

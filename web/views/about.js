@@ -18,7 +18,13 @@ export async function about() {
       { class: "narrow" },
       h("h1", {}, t("about.title")),
       section(t("about.ai.title"), t("about.ai.text")),
-      section(t("about.data.title"), t("about.data.text")),
+      h(
+        "section",
+        {},
+        h("h2", {}, t("about.data.title")),
+        h("p", {}, t("about.data.text")),
+        (!status.accounts || status.account) && h("p", {}, h("a", { href: "#/memory", "data-testid": "to-memory" }, t("about.memory"))),
+      ),
       section(t("about.access.title"), t("about.access.text")),
       status.account?.role === "operator" &&
         h(
