@@ -43,11 +43,11 @@ class Aloud:
                 if not self._left():
                     return given
                 continue
-            stray = _STRAY.search(self._held)
-            if stray is not None:  # a thought whose beginning the host has kept to itself
+            opening, stray = _OPENING.search(self._held), _STRAY.search(self._held)
+            if stray is not None and (opening is None or stray.start() < opening.start()):
+                # a thought whose beginning the host has kept to itself
                 given, self._held = "", self._held[stray.end() :]
                 continue
-            opening = _OPENING.search(self._held)
             if opening is None:
                 break
             given += self._held[: opening.start()]
