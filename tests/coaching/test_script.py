@@ -414,3 +414,46 @@ def test_in_an_exam_no_answer_is_praised() -> None:
         line for step in script.steps for item in step.follow_ups for line in item.say
     }
     assert set(lines) <= said | set(script.close)
+
+
+def test_it_takes_over_from_a_model_at_the_first_question_that_was_not_put() -> None:
+    conductor = Conductor(EXERCISE, EXERCISE.scenario(), "fr", 1)
+    steps = EXERCISE.scenario().script.steps
+    conductor.take_over(["Ouverture.", f"Enchantée. {steps[0].ask[1]}", "Je vois."])
+    line = conductor.reply(FULL).text
+    assert any(line.endswith(question) for question in steps[1].ask)
+    assert "Ouverture." not in line
+
+
+def test_it_asks_a_question_that_a_model_has_only_touched_on() -> None:
+    exercise = LIBRARY.exercise("entretien_embauche", "fr")
+    scenario = exercise.scenario()
+    conductor = Conductor(exercise, scenario, "fr", 1)
+    steps = scenario.script.steps
+    asked = [step.ask[0].upper() for step in steps[:2]]
+    conductor.take_over([*asked, "D’accord, et votre équipe ?"])
+    assert conductor.place.step == 2
+    assert not conductor.place.asked
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_model_that_has_put_every_question_does_not_bring_the_close_about(times: int) -> None:
+    """However often it takes over, the file puts its last question itself before it closes."""
+    exercise = LIBRARY.exercise("entretien_embauche", "fr")
+    conductor = Conductor(exercise, exercise.scenario(), "fr", 1)
+    steps = exercise.scenario().script.steps
+    for _ in range(times):
+        conductor.take_over([step.ask[0] for step in steps])
+    line = conductor.reply(FULL)
+    assert not line.done
+    assert any(line.text.endswith(question) for question in steps[-1].ask)
+
+
+def test_where_it_asked_the_last_question_itself_it_closes_after_the_answer() -> None:
+    conductor = Conductor(EXERCISE, EXERCISE.scenario(), "fr", 1)
+    conductor.take_over([step.ask[0] for step in EXERCISE.scenario().script.steps])
+    said = conductor.reply(FULL).text
+    conductor.take_over([said, "Une question du modèle."])
+    for _ in range(6):
+        line = conductor.reply(FULL)
+    assert line.done
