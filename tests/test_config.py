@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from eloquence import bootstrap
+from eloquence.bootstrap.stages import standbys
 from eloquence.config import load, surroundings
 from eloquence.errors import ConfigurationError
 from eloquence.registry import Stage
@@ -85,10 +86,32 @@ def test_the_older_variables_choose_a_stage_unless_ours_do(
     monkeypatch: pytest.MonkeyPatch, variable: str, stage: Stage
 ) -> None:
     """CFG-05, X-07."""
-    monkeypatch.setenv(f"{variable}_PROVIDER", "mistral")
-    assert load().stage(stage).provider == "openai"
+    monkeypatch.setenv(f"{variable}_PROVIDER", "Mistral")
+    assert load().stage(stage).provider == "mistral"
     monkeypatch.setenv(f"ELOQUENCE_{variable}", "other")
     assert load().stage(stage).provider == "other"
+
+
+def test_the_model_of_a_variable_is_asked_of_the_chosen_provider_and_of_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """CFG-05, LLM-10: whoever takes over is another vendor, with other models."""
+    for name, value in {
+        "LLM_PROVIDER": "anthropic",
+        "LLM_MODEL": "claude-of-ones-own",
+        "ANTHROPIC_API_KEY": "a",
+        "MISTRAL_API_KEY": "m",
+    }.items():
+        monkeypatch.setenv(name, value)
+    settings = load(llm={"provider": "anthropic", "fallback": ["mistral"]})
+    chosen = bootstrap.choose(settings, "llm", "fr")
+    assert chosen.readiness.model == "claude-of-ones-own"
+    mistral, script = standbys(settings, "llm", chosen, "fr")
+    assert (mistral.choice.provider.name, mistral.choice.readiness.model) == (
+        "mistral",
+        "mistral-small-latest",
+    )
+    assert script.last
 
 
 @pytest.mark.parametrize(

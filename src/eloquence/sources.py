@@ -52,8 +52,6 @@ _OLDER_KEYS = {
     "enabled_plugins": "plugins",
 }
 """What JSON files of older installations call our settings."""
-_OLDER_PROVIDERS = {"mistral": "openai"}
-"""Vendors that an OpenAI-compatible provider serves now (X-07)."""
 _ADDRESSES = {
     "llm": {"MISTRAL_BASE_URL": "openai"},
     "tts": {"TTS_SERVICE_URL": "service", "PIPER_TTS_URL": "service"},
@@ -193,7 +191,7 @@ def older_names(given: Mapping[str, str]) -> dict[str, Named]:
     for stage in STAGES:
         variable = f"{stage.upper()}_PROVIDER"
         if name := given.get(variable, "").strip().lower():
-            found[stage] = Named(_OLDER_PROVIDERS.get(name, name), variable)
+            found[stage] = Named(name, variable)
     for setting in SHARED:
         variable = setting.upper()
         if value := given.get(variable, ""):

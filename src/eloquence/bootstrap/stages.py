@@ -29,6 +29,10 @@ LAST_RESORT: Mapping[Stage, tuple[str, ...]] = {
 }
 """What serves when all that was chosen fail, where it is ready. All of it stays on this machine."""
 
+OF_THE_CHOSEN = frozenset({"STT_MODEL", "LLM_MODEL", "TTS_MODEL", "TTS_VOICE_ID"})
+"""Variables that say something of the chosen provider alone (CFG-05): whoever takes over from it is
+another vendor, with other models and voices."""
+
 BY_EAR = "none"
 """The recogniser that knows no words; a language model has nothing to read then."""
 
@@ -39,10 +43,16 @@ UNFAILING = frozenset({BY_EAR, "script"})
 def choose(settings: Settings, stage: Stage, language: Language) -> Choice:
     """Which provider the settings give a stage. Raises ProviderNotFoundError,
     DependencyNotFoundError, ConfigurationError."""
-    return _chosen(settings, stage, settings.stage(stage), language)
+    return _chosen(settings, stage, settings.stage(stage), language, surroundings())
 
 
-def _chosen(settings: Settings, stage: Stage, wanted: StageSettings, language: Language) -> Choice:
+def _chosen(
+    settings: Settings,
+    stage: Stage,
+    wanted: StageSettings,
+    language: Language,
+    environment: Mapping[str, str],
+) -> Choice:
     return registry.choose(
         stage,
         wanted.provider,
@@ -50,7 +60,7 @@ def _chosen(settings: Settings, stage: Stage, wanted: StageSettings, language: L
         language,
         AUTOMATIC[stage],
         defaults={"models": settings.models},
-        environment=surroundings(),
+        environment=environment,
     )
 
 
@@ -79,10 +89,12 @@ def standbys(
     that are ready, then what stays on this machine. Who never fails needs nobody."""
     if chosen.provider.name in UNFAILING:
         return ()
+    given = surroundings()
+    others = {name: given[name] for name in given if name not in OF_THE_CHOSEN}
     found = []
     for wanted in settings.stage(stage).fallback:
         try:
-            named = _chosen(settings, stage, wanted, language)
+            named = _chosen(settings, stage, wanted, language, others)
         except ConfigurationError as error:
             log.warning("a fallback of stage %s is left out: %s", stage, error.message)
             continue
@@ -95,7 +107,7 @@ def standbys(
         if name in known:
             continue
         with suppress(ConfigurationError):
-            last = _chosen(settings, stage, StageSettings(provider=name), language)
+            last = _chosen(settings, stage, StageSettings(provider=name), language, others)
             if last.readiness.ready and not last.readiness.leaves_machine:
                 found.append(Standby(last, last=True))
     return tuple(found)

@@ -387,7 +387,8 @@ class _Vosk:
         if mode == "hang":
             await asyncio.Event().wait()
         if mode in ("500", "429", "401", "html"):
-            await _send(self._writer, 500 if mode == "html" else int(mode), "text/html", _HTML)
+            status, wait = 500 if mode == "html" else int(mode), self._services.retry_after
+            await _send(self._writer, status, "text/html", _HTML, wait)
             return
         key = asked.headers["sec-websocket-key"].encode()
         accept = base64.b64encode(hashlib.sha1(key + _WEBSOCKET).digest())  # noqa: S324 - RFC 6455

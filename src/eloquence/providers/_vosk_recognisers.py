@@ -11,10 +11,11 @@ from typing import Any, Protocol, TypeVar
 
 import httpx2 as httpx
 import websockets
-from livekit.agents import APIConnectionError, APIError, APIStatusError, APITimeoutError
+from livekit.agents import APIConnectionError, APIError, APITimeoutError
 from websockets.asyncio.client import ClientConnection
 
 from eloquence.errors import SpeechToTextError
+from eloquence.providers._failures import refused
 from eloquence.providers._utterances import RATE, Heard, HeardWord, Recogniser
 from eloquence.providers.openai import heard as transcription
 from eloquence.providers.openai import wav
@@ -185,13 +186,19 @@ class ServerVosk(Recogniser):
         if self._socket is None:
             try:
                 self._socket = await websockets.connect(
-                    self._options.url, open_timeout=_CONNECT_SECONDS, close_timeout=0.5
+                    self._options.url,
+                    open_timeout=min(_CONNECT_SECONDS, self._options.patience),
+                    close_timeout=0.5,
                 )
                 await self._socket.send(
                     json.dumps({"config": {"sample_rate": RATE, "words": True}})
                 )
             except TimeoutError as error:
                 raise APITimeoutError("The recogniser did not accept in time.") from error
+            except websockets.InvalidStatus as error:
+                status = error.response.status_code
+                said = f"The recogniser answered {status}."
+                raise refused(said, status, error.response.headers) from None
             except (OSError, websockets.WebSocketException) as error:
                 raise APIConnectionError("The recogniser cannot be reached.") from error
         return self._socket
@@ -249,9 +256,8 @@ class RestVosk(Recogniser):
         except httpx.HTTPError as error:
             raise APIConnectionError("The recogniser cannot be reached.") from error
         if answer.status_code != 200:
-            raise APIStatusError(
-                f"The recogniser answered {answer.status_code}.", status_code=answer.status_code
-            )
+            said = f"The recogniser answered {answer.status_code}."
+            raise refused(said, answer.status_code, answer.headers)
         return transcription(answer.text)
 
 

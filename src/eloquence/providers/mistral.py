@@ -40,7 +40,9 @@ class Options(HostedModelOptions):
             return Host(url, key, "SCALEWAY_SECRET_KEY")
         if name.endswith("mistral.ai"):
             return Host(url, self.api_key or self.mistral_api_key, "MISTRAL_API_KEY", _REFUSED)
-        return Host(url, self.api_key or self.mistral_api_key, "MISTRAL_API_KEY")
+        # a service of one's own, which passes on what it is given (CFG-01)
+        key = self.api_key or self.mistral_api_key or self.scaleway_secret_key
+        return Host(url, key, "MISTRAL_API_KEY")
 
     def chosen_model(self) -> str:
         if self.model:

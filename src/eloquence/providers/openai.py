@@ -21,7 +21,6 @@ from livekit.agents import (
     APIConnectionError,
     APIConnectOptions,
     APIError,
-    APIStatusError,
     APITimeoutError,
     tokenize,
     utils,
@@ -37,7 +36,7 @@ from eloquence.conversation.faults import cause_of
 from eloquence.conversation.stages import StageContext
 from eloquence.errors import ConfigurationError
 from eloquence.providers._answering import AnswerClock, AnsweringOptions, Seconds
-from eloquence.providers._failures import failure
+from eloquence.providers._failures import failure, refused
 from eloquence.providers._hosts import (
     ENVIRONMENT,
     MISTRAL_ENVIRONMENT,
@@ -382,10 +381,11 @@ async def _in_time(asking: Awaitable[T], seconds: float) -> T:
     except (TimeoutError, openai.APITimeoutError) as error:
         raise APITimeoutError("The host did not answer in time.") from error
     except openai.APIStatusError as error:
-        raise APIStatusError(
+        raise refused(
             f"The host answered {error.status_code}.",
-            status_code=error.status_code,
-            request_id=error.request_id,
+            error.status_code,
+            error.response.headers,
+            error.request_id,
         ) from None
     except (openai.OpenAIError, httpx.HTTPError) as error:
         raise APIConnectionError("The host could not be reached, or went away.") from error

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import httpx2 as httpx
-from livekit.agents import APIStatusError
 from livekit.agents import tts as engine_tts
 
 from eloquence.conversation.stages import StageContext
-from eloquence.providers._failures import failure
+from eloquence.providers._failures import failure, refused
 from eloquence.providers._hosts import CONNECT_SECONDS, is_local
 from eloquence.providers.openai import Speaker, SpeakingOptions, by_sentences, spoken_as
 from eloquence.registry import Provider, Readiness
@@ -66,10 +65,8 @@ def create(options: Options, context: StageContext) -> engine_tts.StreamAdapter:
         body = {"text": text, "format": "pcm", **wanted}
         async with client.stream("POST", options.address, json=body) as response:
             if response.is_error:
-                raise APIStatusError(
-                    f"The service answered {response.status_code}.",
-                    status_code=response.status_code,
-                )
+                said = f"The service answered {response.status_code}."
+                raise refused(said, response.status_code, response.headers)
             yield _Answer(response)
 
     named = options.model_copy(update={"model": options.model or "service"})
