@@ -13,7 +13,7 @@ from livekit.plugins import deepgram
 from livekit.plugins.deepgram.stt import SpeechStream
 
 from eloquence.conversation.stages import Resources
-from eloquence.providers._vendors import session
+from eloquence.providers._vendors import session, traced
 
 _CLOSE_SECONDS = 1.0
 _SAID = {"Results", "SpeechStarted", "UtteranceEnd", "Metadata"}
@@ -65,7 +65,9 @@ class Recogniser(deepgram.STT):
 
 class RecognisedStream(SpeechStream):
     async def _connect_ws(self) -> aiohttp.ClientWebSocketResponse:
-        return cast("aiohttp.ClientWebSocketResponse", _Line(await super()._connect_ws()))
+        with traced():
+            socket = await super()._connect_ws()
+        return cast("aiohttp.ClientWebSocketResponse", _Line(socket))
 
 
 class _Line:

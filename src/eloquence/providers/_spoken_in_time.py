@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from livekit.agents import APIError, APITimeoutError, tts, utils
 
+from eloquence.providers._vendors import traced
 from eloquence.providers.openai import SpeakingOptions
 
 
@@ -47,6 +48,7 @@ async def spoken_in_time(
             await asyncio.wait({speaking}, timeout=until - clock())
     finally:
         await utils.aio.cancel_and_wait(speaking)
-    speaking.result()
+    with traced():
+        speaking.result()
     if not noted.sounded:
         raise APIError("The host answered no sound.")

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
 import httpx2 as httpx
+from livekit.agents import APIError
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from eloquence.coaching.character import Voice
@@ -65,6 +66,17 @@ def needed(extra: str) -> Iterator[None]:
             f"Provider {extra!r} needs the package {error.name!r}.",
             mend=f"Install it: pip install 'eloquence[{extra}]'.",
         ) from error
+
+
+@contextmanager
+def traced() -> Iterator[None]:
+    """Keeps what an error was made of, which tells how long the vendor asks to be left alone: the
+    plugins hide it, and the engine then raises the error again in the context of another."""
+    try:
+        yield
+    except APIError as error:
+        error.__cause__ = error.__cause__ or error.__context__
+        raise
 
 
 def refusal(stage: Stage, who: str, readiness: Readiness) -> ConfigurationError | ProviderError:
@@ -149,7 +161,7 @@ async def _usable(answer: aiohttp.ClientResponse) -> None:
         raise aiohttp.ClientResponseError(
             aiohttp.RequestInfo(answer.url, answer.method, _NOTHING, answer.url),
             (),
-            status=_meant(answer.status, written),
+            status=meant(answer.status, written),
             message="The host refused.",
             headers=answer.headers,
         )
@@ -158,7 +170,7 @@ async def _usable(answer: aiohttp.ClientResponse) -> None:
         raise ProviderError("The host answered a page.", cause="bad_answer")
 
 
-def _meant(status: int, written: bytes) -> int:
+def meant(status: int, written: bytes = b"") -> int:
     """The status that says what was meant: what is used up is a limit, not a wrong key."""
     return 429 if status == 402 or (status in (401, 403) and b"quota" in written) else status
 
@@ -187,7 +199,7 @@ async def probed(
     else:
         if answer.is_success or (limited and limited in answer.content):
             return ready
-        why = status_cause(_meant(answer.status_code, answer.content))
+        why = status_cause(meant(answer.status_code, answer.content))
     return told(stage, ready, host, why)
 
 

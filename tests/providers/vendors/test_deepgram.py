@@ -1,5 +1,6 @@
 """What only Deepgram does."""
 
+import asyncio
 from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
 
@@ -48,7 +49,16 @@ async def test_deepgram_is_asked_for_words_as_they_are_and_not_to_keep_them(
         "endpointing": "200",
     }
     assert query.items() >= wanted.items()
-    assert vendor.kept_alive >= 1
+
+
+async def test_a_silent_microphone_does_not_cost_the_line(
+    vendor: Deepgram, resources: Resources
+) -> None:
+    """Deepgram hangs up after ten seconds without sound or a word that there is none."""
+    options = deepgram.stt.parse(vendor.options, {})
+    made = deepgram.stt.create(options, stage_context(resources=resources))
+    async with made.stream(conn_options=ONCE):
+        assert await asyncio.to_thread(vendor.kept_alive.wait, 5)
 
 
 async def test_a_recording_of_one_utterance_is_recognised_too(

@@ -113,7 +113,7 @@ async def test_a_voice_that_is_not_in_the_library_is_a_bad_request(
 
 async def test_a_key_that_may_only_speak_is_good(vendor: ElevenLabs) -> None:
     vendor.limited = True
-    assert (await elevenlabs.probe(elevenlabs.Options(**vendor.options), "fr")).ready  # type: ignore[arg-type]
+    assert (await elevenlabs.probe(elevenlabs.Options(**vendor.options), "fr")).ready
 
 
 def test_the_seeds_variables_are_read() -> None:

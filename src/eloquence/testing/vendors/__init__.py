@@ -13,13 +13,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar, Literal, Self, TypeVar
 
 import numpy as np
 from aiohttp import web
 
 from eloquence.registry import Stage
-from eloquence.testing.services import Asked
+from eloquence.testing.services import Asked, tone
 
 T = TypeVar("T")
 Mode = Literal[
@@ -33,6 +34,7 @@ RETRY_AFTER = 7.0
 """Seconds for which a vendor asks to be left alone in the mode 429."""
 HTML = "<!doctype html><title>It works!</title><p>It works!"
 _LOUD = 500
+_tone = cache(tone)
 _PAUSE = 0.3
 
 
@@ -135,10 +137,8 @@ class WebVendor(Vendor):
         made.set_status(status)
         return made
 
-    async def sound(
-        self, request: web.Request, mode: Mode, kind: str, pcm: bytes
-    ) -> web.StreamResponse:
-        """The sound as it streams, in pieces of 0.1 s."""
+    async def sound(self, request: web.Request, mode: Mode, kind: str) -> web.StreamResponse:
+        """A tone as it streams, 24 kHz, in pieces of 0.1 s."""
         if mode == "garbage":
             raise web.HTTPOk(text="{not json}", content_type="application/json")
         answer = web.StreamResponse(headers={"Content-Type": kind})
@@ -146,6 +146,7 @@ class WebVendor(Vendor):
         await answer.prepare(request)
         if mode == "headers_then_hang":
             await asyncio.Event().wait()
+        pcm = _tone(self.speech_seconds)
         pieces = [pcm[at : at + 4_800] for at in range(0, len(pcm), 4_800)]
         for number, piece in enumerate([] if mode == "empty" else pieces):
             if number == len(pieces) // 2 and mode == "stall_mid":
@@ -240,14 +241,22 @@ def _deepgram() -> Vendor:
     return Deepgram()
 
 
-def _azure_voice() -> Vendor:
-    from eloquence.testing.vendors.azure import AzureVoice
+def _azure() -> Vendor:
+    from eloquence.testing.vendors.azure import Azure
 
-    return AzureVoice()
+    return Azure()
+
+
+def _google() -> Vendor:
+    from eloquence.testing.vendors.google import Google
+
+    return Google()
 
 
 _KNOWN = {
     ("tts", "elevenlabs"): _elevenlabs,
-    ("tts", "azure"): _azure_voice,
+    ("tts", "azure"): _azure,
     ("stt", "deepgram"): _deepgram,
+    ("stt", "azure"): _azure,
+    ("stt", "google"): _google,
 }

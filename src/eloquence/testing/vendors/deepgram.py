@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from typing import Any
 
 import aiohttp
@@ -15,10 +16,13 @@ _INTERIM_SECONDS = 0.5
 
 
 class Deepgram(WebVendor):
-    """Hears `text` in each stretch of sound. `kept_alive` counts the messages that say so."""
+    """Hears `text` in each stretch of sound. `kept_alive` is set by a message that says so."""
 
     name = "deepgram"
-    kept_alive = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept_alive = threading.Event()
 
     @property
     def options(self) -> dict[str, object]:
@@ -93,7 +97,7 @@ class _Conversation:
             elif message.type is aiohttp.WSMsgType.TEXT:
                 said = json.loads(message.data)["type"]
                 if said == "KeepAlive":
-                    self._vendor.kept_alive += 1
+                    self._vendor.kept_alive.set()
                 if said in ("Finalize", "CloseStream") and self._mode != "stall_mid":
                     await self._end(self._ear.ended())
                 if said == "CloseStream":

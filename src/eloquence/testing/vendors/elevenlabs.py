@@ -5,7 +5,6 @@ import re
 
 from aiohttp import web
 
-from eloquence.testing.services import tone
 from eloquence.testing.vendors import KEY, WebVendor
 
 _LANGUAGE_TOLD = {"eleven_turbo_v2_5", "eleven_flash_v2_5"}
@@ -44,7 +43,7 @@ class ElevenLabs(WebVendor):
             raise self._told(400, "unsupported_language")
         if request.query.get("output_format") != "pcm_24000" or not asked["text"].strip():
             raise self._told(400, "invalid_request")
-        return await self.sound(request, mode, "audio/pcm", tone(self.speech_seconds))
+        return await self.sound(request, mode, "audio/pcm")
 
     async def _models(self, request: web.Request) -> web.Response:
         await self.received(request)
