@@ -374,7 +374,7 @@ class _Present:
         self.lateness = 0.0
         """Seconds for which it was waited for in vain."""
         self._gone = False
-        self._watched: asyncio.Queue[tuple[Hook, str]] = asyncio.Queue(maxsize=_WATCHED)
+        self._watched: asyncio.Queue[tuple[Hook, str, bool]] = asyncio.Queue(maxsize=_WATCHED)
         self._tasks: list[asyncio.Task[None]] = []
         self._ending: asyncio.Task[None] | None = None
 
@@ -428,21 +428,30 @@ class _Present:
         return text if answer.text is None else answer.text[:LONGEST_TEXT]
 
     def watch(self, hook: Hook, text: str, *, changing: bool = False) -> None:
-        """Has it called beside the conversation."""
-        about = self._about
-        if about is None or self.absent or hook not in about.takes:
-            return
-        if hook in about.changes and not changing:
+        """Has it called beside the conversation, once it runs."""
+        if self.absent or (self._about is not None and not self._watches(hook, changing)):
             return
         if self._watched.full():
             self._plugins.failed(self.name, FaultError("late", "it cannot keep up"))
         else:
-            self._watched.put_nowait((hook, text[:LONGEST_TEXT]))
+            self._watched.put_nowait((hook, text[:LONGEST_TEXT], changing))
+
+    def _watches(self, hook: Hook, changing: bool) -> bool:
+        """Whether it is told of turns; or, with `changing`, of what it could not change in time."""
+        about = self._about
+        return (
+            about is not None
+            and hook in (about.changes if changing else about.takes)
+            and (changing or hook not in about.changes)
+        )
 
     async def caught_up(self) -> None:
         """Returns once it was told of every turn, or does not take them in."""
+        if self.absent:
+            return
         with suppress(TimeoutError):
-            async with asyncio.timeout(END_SECONDS if self._running.is_set() else 0):
+            async with asyncio.timeout(END_SECONDS):
+                await self.settled.wait()
                 await self._watched.join()
 
     async def over(self, turns: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
@@ -525,10 +534,11 @@ class _Present:
 
     async def _look_on(self) -> None:
         while True:
-            hook, text = await self._watched.get()
+            hook, text, changing = await self._watched.get()
             await self._running.wait()
-            with suppress(FaultError):
-                await self._asked(hook, text, self._limits.seconds)
+            if self._watches(hook, changing):
+                with suppress(FaultError):
+                    await self._asked(hook, text, self._limits.seconds)
             self._watched.task_done()
 
     async def _asked(self, hook: Hook, given: object, seconds: float) -> Answer:
