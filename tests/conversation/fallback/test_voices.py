@@ -352,7 +352,7 @@ def test_a_voice_that_is_known_is_cut_short_by_less_before_it_is_noticed() -> No
 
 
 def test_a_very_fast_voice_is_believed_the_third_time() -> None:
-    fast, other = scripted(haste=2.2), scripted()
+    fast, other = scripted(haste=2.3), scripted(haste=1.3)
     voices = spoken_by(fast, other)
     for _ in range(4):
         assert heard(voices, CLAUSE).words == FIRST

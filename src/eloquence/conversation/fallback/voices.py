@@ -113,8 +113,8 @@ class Voices(tts.TTS[Never]):
         self.whole = whole
         self._lost = lost
         self._apologies = 0
-        self._rates: dict[str, deque[float]] = {}
-        self._doubts: dict[str, deque[float]] = {}
+        self._rates: dict[int, deque[float]] = {}
+        self._doubts: dict[int, deque[float]] = {}
         self._readers: set[asyncio.Task[None]] = set()
 
     @property
@@ -166,20 +166,20 @@ class Voices(tts.TTS[Never]):
         self.chain.succeeded(take.link)
         rate = self._rate(take)
         if rate is not None:
-            self._rates.setdefault(take.link.name, deque(maxlen=8)).append(rate)
+            self._rates.setdefault(id(take.link), deque(maxlen=8)).append(rate)
 
     def broken_off(self, take: "Take") -> bool:
         """Whether a clause is far shorter than its text can be said in (B29): faster than people
         speak or, of a voice that is known, much faster than itself. A voice that is so fast each
         time is believed the third time."""
         rate = self._rate(take)
-        known = self._rates.get(take.link.name, ())
+        known = self._rates.get(id(take.link), ())
         fastest = _FASTEST
         if len(known) > 1:
             fastest = median(known) * (_HASTE_IF_ABRUPT if take.intake.abrupt else _HASTE)
         if rate is None or rate <= fastest:
             return False
-        doubts = self._doubts.setdefault(take.link.name, deque(maxlen=3))
+        doubts = self._doubts.setdefault(id(take.link), deque(maxlen=3))
         doubts.append(rate)
         return len(doubts) < 3 or max(doubts) - min(doubts) > _ALIKE * rate
 
@@ -195,7 +195,7 @@ class Answer:
 
     def __init__(self, voices: Voices) -> None:
         self.voices = voices
-        self.failed: set[str] = set()
+        self.failed: set[int] = set()
         self._heard_until: float | None = None
         self._pause = 0.0
         """Seconds of silence that are due before the next clause."""
@@ -209,7 +209,7 @@ class Answer:
     def willing(self) -> Iterator[Link[Voice]]:
         links = self.voices.chain.links
         for link in self.voices.chain.admitted():
-            if link.name not in self.failed or link is links[-1]:
+            if id(link) not in self.failed or link is links[-1]:
                 yield link
             else:
                 link.breaker.given_up()
@@ -220,7 +220,7 @@ class Answer:
         following = [
             other
             for other in links[links.index(link) + 1 :]
-            if other.name not in self.failed and other.breaker.state != "open"
+            if id(other) not in self.failed and other.breaker.state != "open"
         ]
         left = until - time.monotonic() - _RESERVE * len(following)
         return max(_LEAST, min(self.voices.first, left) if following else left)
@@ -392,7 +392,7 @@ class _Clause:
             except Exception as error:
                 take.give_up()
                 cause = self._voices.chain.failed(link, error)
-                self._answer.failed.add(link.name)
+                self._answer.failed.add(id(link))
                 self._break_off(take)
             except BaseException:
                 link.breaker.given_up()
