@@ -16,6 +16,7 @@ from eloquence.conversation.stages import Resources
 from eloquence.providers._vendors import session, traced
 
 _CLOSE_SECONDS = 1.0
+_CLOSED = {aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED}
 _SAID = {"Results", "SpeechStarted", "UtteranceEnd", "Metadata"}
 
 
@@ -64,21 +65,41 @@ class Recogniser(deepgram.STT):
 
 
 class RecognisedStream(SpeechStream):
+    _line: "_Line | None" = None
+
+    async def _run(self) -> None:
+        try:
+            await super()._run()
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling() or self._line is None or not self._line.over:
+                raise
+
     async def _connect_ws(self) -> aiohttp.ClientWebSocketResponse:
         with traced():
-            socket = await super()._connect_ws()
-        return cast("aiohttp.ClientWebSocketResponse", _Line(socket))
+            self._line = _Line(await super()._connect_ws())
+        return cast("aiohttp.ClientWebSocketResponse", self._line)
 
 
 class _Line:
     """A socket on which everything that comes can be read, or else fails; closing it takes a second
-    at most, also when nobody answers."""
+    at most, also when nobody answers. Once all has been told it is `over`, and cancels who reads:
+    the plugin would sleep for seconds more before it looks."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket
+        self._said_all = False
+        self.over = False
+
+    async def send_str(self, written: str) -> None:
+        await self._socket.send_str(written)
+        self._said_all = self._said_all or written == SpeechStream._CLOSE_MSG
 
     async def receive(self) -> aiohttp.WSMessage:
         message = await self._socket.receive()
+        if self._said_all and message.type in _CLOSED:
+            self.over = True
+            raise asyncio.CancelledError
         written = message.type in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY)
         if written and not _readable(message.data):
             raise APIError("What Deepgram sends cannot be read.")

@@ -13,7 +13,7 @@ from eloquence.conversation.faults import cause_of, retry_after
 from eloquence.conversation.stages import Resources
 from eloquence.providers import deepgram
 from eloquence.testing.context import stage_context
-from eloquence.testing.hearing import Samples, frames, heard, silence
+from eloquence.testing.hearing import Samples, finals, frames, heard, silence
 from eloquence.testing.services import tone
 from eloquence.testing.vendors import KEY, RETRY_AFTER, Mode
 from eloquence.testing.vendors.deepgram import Deepgram
@@ -70,6 +70,17 @@ async def test_a_recording_of_one_utterance_is_recognised_too(
     assert event.alternatives[0].text == vendor.text
     assert event.alternatives[0].words
     assert "mip_opt_out=true" in vendor.asked[0].path
+
+
+async def test_the_end_is_told_as_soon_as_all_was_heard(
+    vendor: Deepgram, resources: Resources
+) -> None:
+    """LiveKit's plugin would sleep for five seconds more."""
+    made = deepgram.stt.create(
+        deepgram.stt.parse(vendor.options, {}), stage_context(resources=resources)
+    )
+    async with asyncio.timeout(3):
+        assert finals(await heard(made, SPEECH))
 
 
 @pytest.mark.parametrize(
