@@ -3,6 +3,7 @@ goes on with the last good ones (C01)."""
 
 import os
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -122,7 +123,9 @@ def test_a_mangled_file_is_told_with_its_name_and_its_mend_and_is_no_traceback(
             told.append(error)
     assert len(told) > MUTATIONS // len(FILES) // 10
     assert all(one.mend for one in told)
-    assert not [one for one in told if "hush" in str(one)]
+    # A mutation may have made a name of it, which is told.
+    said = [re.sub("setting '[^']*'", "", str(one)) for one in told]
+    assert not [one for one in said if "hush" in one]
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,8 @@ _ADDRESSES = {
 }
 """Whose address is given, without a word on who shall serve, is meant (CFG-01, CFG-06)."""
 _LEVELS = {"WARN": "WARNING", "CRITICAL": "ERROR", "FATAL": "ERROR", "TRACE": "DEBUG"}
+_last_read: dict[Path, dict[str, str]] = {}
+"""What each `.env` said when it could last be read in this process."""
 _YES = frozenset({"1", "true", "yes", "on"})
 
 
@@ -179,9 +181,16 @@ def env_file() -> dict[str, str]:
 
 
 def surroundings() -> Mapping[str, str]:
-    """The variables that providers read: those of `.env`, under those of the environment. Raises
-    ConfigurationError when `.env` cannot be read."""
-    return {**env_file(), **os.environ}
+    """The variables that providers read: those of `.env`, under those of the environment. While
+    `.env` cannot be read, what it last said counts. Raises ConfigurationError when it never could
+    be."""
+    file = ENV_FILE.absolute()
+    try:
+        _last_read[file] = env_file()
+    except ConfigurationError:
+        if file not in _last_read:
+            raise
+    return {**_last_read[file], **os.environ}
 
 
 def older_names(given: Mapping[str, str]) -> dict[str, Named]:

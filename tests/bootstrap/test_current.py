@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from eloquence import protocol
-from eloquence.bootstrap import Eloquence, opened
+from eloquence.bootstrap import Eloquence, choose, opened
 from eloquence.bootstrap.current import Current
 from eloquence.bootstrap.speech import speech
 from eloquence.config import Settings, load
@@ -37,9 +37,8 @@ def write(text: str, name: str = "eloquence.toml") -> None:
 
 def test_a_change_is_seen_at_once_and_only_where_it_may_be(folder: Path) -> None:
     current = Current(load(idle_minutes=2))
-    write(
-        'port = 9001\nidle_minutes = 5\nagent_instructions = "Souris."\n[tts]\nprovider = "espeak"\n'
-    )
+    text = 'port = 9001\nidle_minutes = 5\nagent_instructions = "Souris."\n'
+    write(text + '[tts]\nprovider = "espeak"\n')
     now = current.settings
     assert (now.tts.provider, now.agent_instructions) == ("espeak", "Souris.")
     assert (now.port, now.idle_minutes) == (7881, 2)
@@ -62,6 +61,18 @@ def test_a_change_in_place_of_the_same_length_is_seen_too(folder: Path) -> None:
     file.write_text('llm = "openai"\n')
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
     assert current.settings.llm.provider == "openai"
+
+
+def test_while_the_env_file_is_broken_keys_are_what_they_last_were() -> None:
+    """C01."""
+    write('llm = "openai"\n')
+    write("SCALEWAY_SECRET_KEY=scw-hush\n", ".env")
+    current = Current(load())
+    assert choose(current.settings, "llm", "fr").readiness.ready
+    write("SCALEWAY_SECRET_KEY=scw-hush\nno name\n", ".env")
+    assert choose(current.settings, "llm", "fr").readiness.ready
+    assert current.problem is not None
+    assert current.problem.message.startswith(".env, line 2")
 
 
 def test_what_was_given_on_the_command_line_stays() -> None:

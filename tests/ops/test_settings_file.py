@@ -16,6 +16,7 @@ from eloquence import sources
 from eloquence.config import Settings, load
 from eloquence.errors import ConfigurationError
 from eloquence.ops.settings_file import Wanted, change, set_plugins, use
+from eloquence.registry import Stage
 
 WRITTEN = """\
 # Our school's coach.
@@ -172,7 +173,7 @@ def test_a_crash_before_the_file_is_replaced_loses_nothing(
 
 
 def test_two_who_change_it_at_once_both_count(file: Path) -> None:
-    stages = ("stt", "tts")
+    stages: tuple[Stage, ...] = ("stt", "tts")
     ready = threading.Barrier(len(stages) + 1)
     failures: list[BaseException] = []
 

@@ -12,8 +12,9 @@ import asyncio
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
@@ -129,8 +130,8 @@ def described(settings: Settings, stage: Stage) -> Described:
         chosen=_engine(settings, stage, wanted),
         fallback=tuple(_engine(settings, stage, one) for one in wanted.fallback),
         last={language: tuple(_last(settings, stage, language)) for language in LANGUAGES},
-        place=place(settings, stage),
-        locked=locked(stage),
+        place=_readable(partial(place, settings, stage)),
+        locked=_readable(partial(locked, stage)),
         offers=tuple(offer(settings, stage, name) for name in registry.names(stage)),
     )
 
@@ -187,7 +188,8 @@ def spoken(settings: Settings) -> Language:
 
 
 def place(settings: Settings, name: str) -> str:
-    """Where a setting comes from: `flag`, a variable, a file, or `default`."""
+    """Where a setting comes from: `flag`, a variable, a file, or `default`. Raises
+    ConfigurationError when a file cannot be read."""
     if name in settings.given:
         return "flag"
     if variable := locked(name):
@@ -242,6 +244,14 @@ def shown(options: Mapping[str, object], provider: str, stage: Stage) -> dict[st
         name: HIDDEN if _is_secret(_field(known, name)) or "key" in name else value
         for name, value in options.items()
     }
+
+
+def _readable(asked: Callable[[], str]) -> str:
+    """What is asked of the files, or nothing while one cannot be read."""
+    try:
+        return asked()
+    except ConfigurationError:
+        return ""
 
 
 def _engine(settings: Settings, stage: Stage, wanted: StageSettings) -> Engine:
