@@ -22,6 +22,7 @@ from eloquence.coaching.session import Session, SessionStore, StoredSession
 from eloquence.conversation.conversation import Conversation
 from eloquence.conversation.fallback.answers import Answers
 from eloquence.conversation.fallback.recognisers import Recognisers
+from eloquence.conversation.hooks import Hooks, NoHooks
 from eloquence.conversation.plan import Grade, Measure, Plan, Recording, Resumed, Stages
 from eloquence.conversation.stages import LastTurn
 from eloquence.delivery import sound
@@ -55,6 +56,7 @@ class Talk:
     last_turn: LastTurn = field(default_factory=LastTurn)
     by_ear: bool = False
     recording: Recording | None = None
+    hooks: Hooks = field(default_factory=NoHooks)
     measure: Measure | None = None
     """Measures a turn; the real measures when None."""
     grade: Grade | None = None
@@ -124,6 +126,7 @@ class Talk:
             task=asked.task,
             forbidden=asked.forbidden,
             recording=self.recording,
+            hooks=self.hooks,
             away=self.away,
         )
         self.learner = Learner(self.hello)
