@@ -351,6 +351,37 @@ async def test_a_model_that_speaks_another_protocol_answers_in_openais_shape(
     assert heard == [[("system", "Tu es Marie."), ("user", "Bonjour.")]] * 2
 
 
+async def test_anthropics_model_answers_openais_client() -> None:
+    """Its own client in between, with the key and what was wished for; its faults as ours."""
+    async with Services() as host:
+        options = {"base_url": host.url, "api_key": "of-the-server"}
+        app = answering.create_app(load(llm={"provider": "anthropic", "options": options}))
+        async with client_of(app) as client:
+            whole = await client.chat.completions.create(
+                model="any", messages=MESSAGES, temperature=0.3, max_tokens=40
+            )
+            sent = host.asked[-1]
+            stream = await client.chat.completions.create(
+                model="any", messages=MESSAGES, stream=True
+            )
+            said = [chunk.choices[0].delta.content or "" async for chunk in stream]
+            with pytest.raises(openai.UnprocessableEntityError, match="max_tokens"):
+                await client.chat.completions.create(
+                    model="any", messages=MESSAGES, max_tokens=1_000_000
+                )
+            host.mode = "401"
+            with pytest.raises(openai.AuthenticationError, match="Check the key"):
+                await client.chat.completions.create(model="any", messages=MESSAGES)
+            host.mode = "429"
+            with pytest.raises(openai.RateLimitError):
+                await client.chat.completions.create(model="any", messages=MESSAGES, stream=True)
+    assert whole.choices[0].message.content == "".join(said) == host.reply
+    assert whole.model.startswith("claude")
+    assert sent.headers["x-api-key"] == "of-the-server"
+    assert (sent.json()["temperature"], sent.json()["max_tokens"]) == (0.3, 40)
+    assert "Tu es Marie." in str(sent.json()["system"])
+
+
 @pytest.mark.parametrize(
     ("raised", "error"),
     [

@@ -14,7 +14,7 @@ from eloquence.bootstrap.current import Current
 from eloquence.bootstrap.stages import BY_EAR, choose
 from eloquence.coaching.character import DEFAULT_CHARACTER, Character, Language, Voice
 from eloquence.config import Settings, surroundings
-from eloquence.errors import DependencyNotFoundError, TextToSpeechError
+from eloquence.errors import DependencyNotFoundError, LanguageModelError, TextToSpeechError
 from eloquence.registry import Choice, Stage
 from eloquence.storage import content
 
@@ -99,15 +99,15 @@ class Speech:
         patience: "Patience",
         wishes: Mapping[str, Any],
     ) -> "AsyncIterator[Answered]":
-        """The answer of the language model to a chat; `wishes` are what its own request takes.
-        Raises ConfigurationError, LanguageModelError."""
+        """The answer of the language model to a chat; `wishes` are options of its provider, of
+        which those count that it knows. Raises ConfigurationError, LanguageModelError."""
         from eloquence.conversation.answering import Deadlines, answered
 
-        chosen = self._ready(self.choice("llm", language))
+        chosen = _wished(self._ready(self.choice("llm", language)), wishes)
         context = self._context(language)
         create = partial(chosen.provider.create, chosen.options, context)
         limits = Deadlines(patience.connect, patience.answer, patience.whole)
-        async with answered(create, chat, context.last_turn, limits, wishes=wishes) as answer:
+        async with answered(create, chat, context.last_turn, limits) as answer:
             yield answer
 
     def live_recognition(
@@ -211,6 +211,25 @@ def _with(chosen: Choice, language: Language, **changes: str) -> Choice:
     if not readiness.ready:
         raise _unknown(chosen, told, readiness.mend)
     return replace(chosen, options=options, readiness=readiness)
+
+
+def _wished(chosen: Choice, wishes: Mapping[str, Any]) -> Choice:
+    """The choice with those of the wishes that its options know. Raises LanguageModelError for one
+    that they do not allow."""
+    options: BaseModel = chosen.options
+    known = {name: wish for name, wish in wishes.items() if name in type(options).model_fields}
+    if not known:
+        return chosen
+    try:
+        return replace(chosen, options=type(options).model_validate(options.model_dump() | known))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise LanguageModelError(
+            f"{chosen.provider.name} does not take this {where}.",
+            cause="bad_request",
+            mend=f"{first['msg']}.",
+        ) from None
 
 
 def _unknown(chosen: Choice, told: str, mend: str) -> TextToSpeechError:

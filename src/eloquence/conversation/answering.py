@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from livekit.agents import APIError, llm
-from livekit.agents.types import NOT_GIVEN, APIConnectOptions
+from livekit.agents.types import APIConnectOptions
 from livekit.agents.utils import http_context
 
 from eloquence.conversation.faults import cause_of, retry_after
@@ -54,12 +54,10 @@ async def answered(
     chat: Sequence[Message],
     last_turn: LastTurn,
     deadlines: Deadlines,
-    *,
-    wishes: Mapping[str, Any],
 ) -> AsyncIterator[Answered]:
-    """The answer of the stage that `create` makes; leaving ends it. `wishes` are what the vendor's
-    own request takes, as `temperature`. A stage that follows an exercise's file hears of the chat's
-    turns one after the other, by `last_turn`. Raises what `create` raises."""
+    """The answer of the stage that `create` makes; leaving ends it. A stage that
+    follows an exercise's file hears of the chat's turns one after the other, by `last_turn`. Raises
+    what `create` raises."""
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(http_context.open())
         stage = create()
@@ -73,11 +71,7 @@ async def answered(
                 if number < len(chat) - 1:
                     # Taking a line is what moves it on; what it says there is in the chat already.
                     await stage.chat(chat_ctx=context, conn_options=options).aclose()
-        stream = stage.chat(
-            chat_ctx=context,
-            conn_options=options,
-            extra_kwargs=dict(wishes) if wishes else NOT_GIVEN,
-        )
+        stream = stage.chat(chat_ctx=context, conn_options=options)
         stack.push_async_callback(stream.aclose)
         answer = Answered(stage.provider, stage.model, _nothing())
         pieces = await stack.enter_async_context(aclosing(_pieces(answer, stream, deadlines)))

@@ -53,7 +53,6 @@ class Asked(BaseModel):
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
-    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
     n: int | None = None
@@ -68,9 +67,9 @@ class Asked(BaseModel):
 
     @property
     def wishes(self) -> dict[str, Any]:
-        """What the vendor's own request takes, of what was asked for."""
+        """Options of a provider, as far as it has them, of what was asked for."""
         most = self.max_completion_tokens or self.max_tokens
-        given = {"temperature": self.temperature, "top_p": self.top_p, "max_tokens": most}
+        given = {"temperature": self.temperature, "max_tokens": most}
         return {name: value for name, value in given.items() if value is not None}
 
 
