@@ -11,8 +11,6 @@ import pytest
 from eloquence.plugins import Context
 from eloquence.plugins.running import Attendance, Limits, Plugins, Wanted
 
-HOSTILE = Path(__file__).parent / "hostile.py"
-
 
 @dataclass
 class Figures:
@@ -87,4 +85,5 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
 @pytest.fixture
 def hostile(install: Install) -> None:
     """The plugin `hostile`, which does what its option `deed` says."""
-    install("hostile", HOSTILE.read_text(encoding="utf-8"), hostile="plugin")
+    source = "from eloquence.testing.hostile_plugin import plugin\n"
+    install("hostile", source, hostile="plugin")

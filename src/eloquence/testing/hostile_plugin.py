@@ -1,4 +1,5 @@
-"""A plugin that behaves until it is needed, then does what its option says."""
+"""A plugin that behaves while it is tried, then does what its option says: to show that it is
+contained."""
 
 import ctypes
 import os
@@ -9,12 +10,14 @@ from eloquence.plugins import Context, Options, Plugin
 
 
 class Deed(Options):
+    """`at_start`: it does so when it is made already."""
+
     deed: str
     at_start: bool = False
-    required: bool = False
 
 
 def do(deed: str) -> str:
+    """Does something that a plugin must not; most of it does not return."""
     if deed == "loop":
         while True:
             pass
@@ -57,6 +60,8 @@ def do(deed: str) -> str:
 
 
 class Hostile:
+    """Takes the coach's turns."""
+
     def __init__(self, options: Deed) -> None:
         self.options = options
         if options.at_start:
