@@ -42,6 +42,7 @@ GUIDES = [
         "CONTRIBUTING.md",
         "docs/accounts.md",
         "docs/authors.md",
+        "docs/configuration.md",
         "docs/measures.md",
         "docs/reports.md",
         "docs/scores.md",

@@ -87,6 +87,7 @@ def test_a_refusal_says_what_to_do_and_keeps_what_was_filled_in(page: Page, serv
     answering.get_by_test_id("provider").select_option("openai")
     answering.get_by_test_id("model").fill("gpt-4o")
     answering.get_by_test_id("save").press("Enter")
+    expect(answering.get_by_test_id("refused")).to_contain_text("Rien n’a été changé.")
     expect(answering.get_by_test_id("refused")).to_contain_text("Give 0.25 to 4.")
     expect(answering.get_by_test_id("model")).to_have_value("gpt-4o")
 

@@ -531,5 +531,6 @@ export const en = {
   "engines.asking": "Asking…",
   "engines.well": "answers.",
   "engines.unwell": "will not do:",
+  "engines.refused": "Nothing was changed. This will not do:",
   "engines.saved": "Saved: the next conversation has it.",
 };

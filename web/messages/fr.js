@@ -530,5 +530,6 @@ export const fr = {
   "engines.asking": "Vérification…",
   "engines.well": "répond.",
   "engines.unwell": "ne convient pas :",
+  "engines.refused": "Rien n’a été changé. Voici ce qui ne convient pas :",
   "engines.saved": "C’est enregistré : la prochaine conversation en tient compte.",
 };

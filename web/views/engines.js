@@ -283,6 +283,9 @@ function entry(option, input, stage) {
 /** @param {unknown} error */
 function refused(error) {
   if (!(error instanceof api.Problem)) throw error;
-  const { title, text } = problemWords({ code: error.code, title: error.title, message: error.detail, mend: error.mend });
-  return h("div", { class: "note bad", role: "alert", "data-testid": "refused" }, icon("warning"), h("div", {}, h("p", {}, h("strong", {}, title)), ...text));
+  const { code, title, detail, mend } = error;
+  const words = code
+    ? { title: t("engines.refused"), text: [h("p", { class: "detail" }, detail, " ", mend)] }
+    : problemWords({ code, title, message: detail, mend });
+  return h("div", { class: "note bad", role: "alert", "data-testid": "refused" }, icon("warning"), h("div", {}, h("p", {}, h("strong", {}, words.title)), ...words.text));
 }

@@ -46,6 +46,15 @@ def choose(settings: Settings, stage: Stage, language: Language) -> Choice:
     return _chosen(settings, stage, settings.stage(stage), language, surroundings())
 
 
+def successor(
+    settings: Settings, stage: Stage, wanted: StageSettings, language: Language
+) -> Choice:
+    """Which provider a fallback of a stage is. Raises as `choose`."""
+    given = surroundings()
+    others = {name: given[name] for name in given if name not in OF_THE_CHOSEN}
+    return _chosen(settings, stage, wanted, language, others)
+
+
 def _chosen(
     settings: Settings,
     stage: Stage,
@@ -89,12 +98,10 @@ def standbys(
     that are ready, then what stays on this machine. Who never fails needs nobody."""
     if chosen.provider.name in UNFAILING:
         return ()
-    given = surroundings()
-    others = {name: given[name] for name in given if name not in OF_THE_CHOSEN}
     found = []
     for wanted in settings.stage(stage).fallback:
         try:
-            named = _chosen(settings, stage, wanted, language, others)
+            named = successor(settings, stage, wanted, language)
         except ConfigurationError as error:
             log.warning("a fallback of stage %s is left out: %s", stage, error.message)
             continue
@@ -107,7 +114,7 @@ def standbys(
         if name in known:
             continue
         with suppress(ConfigurationError):
-            last = _chosen(settings, stage, StageSettings(provider=name), language, others)
+            last = successor(settings, stage, StageSettings(provider=name), language)
             if last.readiness.ready and not last.readiness.leaves_machine:
                 found.append(Standby(last, last=True))
     return tuple(found)

@@ -34,6 +34,7 @@ Voice = Annotated[str, typer.Option(help="A voice of that provider.")]
 @app.command("list")
 def list_providers(
     stage: Annotated[str, typer.Argument(metavar="[stt|llm|tts]", help="Only this stage.")] = "",
+    check: Check = False,
     as_json: AsJson = False,
 ) -> None:
     """List the providers of each stage: whether they are ready, and where words go."""
@@ -82,6 +83,8 @@ def list_providers(
             )
         heads = ("provider", "", "installed", "ready", "languages", "words go to", "what to do")
         print_table(heads, rows, title=one)
+        if check:
+            _checked(one)
 
 
 @app.command("use")
@@ -178,11 +181,18 @@ def _use(
 
 def _check(stage: "Stage") -> None:
     """Asks the vendors, and ends with 8 when the chosen one does not serve."""
+    from eloquence.cli import EXITS
+    from eloquence.errors import ProviderError
+
+    if not _checked(stage):
+        raise typer.Exit(dict(EXITS)[ProviderError])
+
+
+def _checked(stage: "Stage") -> bool:
+    """Asks the vendors of a stage and tells what they say; whether the chosen one serves."""
     import asyncio
 
-    from eloquence.cli import EXITS
     from eloquence.config import load
-    from eloquence.errors import ProviderError
     from eloquence.ops import engines
 
     settings = load()
@@ -194,8 +204,7 @@ def _check(stage: "Stage") -> None:
         typer.echo(f"{'✓' if readiness.ready else '✗'} {name}: {readiness.detail}")
         if not readiness.ready and readiness.mend:
             typer.echo(f"    → {readiness.mend}")
-    if not ready[0]:
-        raise typer.Exit(dict(EXITS)[ProviderError])
+    return ready[0]
 
 
 def _options(

@@ -22,7 +22,7 @@ from pydantic.fields import FieldInfo
 
 from eloquence import registry, sources
 from eloquence.bootstrap import choose
-from eloquence.bootstrap.stages import standbys
+from eloquence.bootstrap.stages import standbys, successor
 from eloquence.coaching.character import Language
 from eloquence.config import Settings, StageSettings, load, surroundings
 from eloquence.errors import (
@@ -127,7 +127,7 @@ def described(settings: Settings, stage: Stage) -> Described:
     wanted = settings.stage(stage)
     return Described(
         stage=stage,
-        chosen=_engine(settings, stage, wanted),
+        chosen=_engine(settings, stage),
         fallback=tuple(_engine(settings, stage, one) for one in wanted.fallback),
         last={language: tuple(_last(settings, stage, language)) for language in LANGUAGES},
         place=_readable(partial(place, settings, stage)),
@@ -143,7 +143,8 @@ def offer(settings: Settings, stage: Stage, name: str) -> Offer:
     except EloquenceError as error:
         lacking = Readiness(ready=False, detail=error.message, mend=error.mend)
         return Offer(name, False, (), dict.fromkeys(LANGUAGES, lacking), ())
-    readiness = _engine(settings, stage, StageSettings(provider=name)).readiness
+    alone = settings.model_copy(update={stage: StageSettings(provider=name)})
+    readiness = _engine(alone, stage).readiness
     return Offer(
         provider=name,
         installed=not any("pip install" in one.mend for one in readiness.values()),
@@ -173,12 +174,12 @@ def use(stage: Stage, wanted: Wanted) -> Changed:
 async def probed(settings: Settings, stage: Stage) -> dict[str, dict[Language, Readiness]]:
     """What the vendors of a stage themselves say, asked over the network: by provider, the chosen
     one first. Those that have no way to be asked say what they know."""
-    wanted = settings.stage(stage)
+    chosen = settings.stage(stage)
     found: dict[str, dict[Language, Readiness]] = {}
-    for one in (wanted, *wanted.fallback):
-        alone = settings.model_copy(update={stage: one})
-        told = await asyncio.gather(*(_probed(alone, stage, language) for language in LANGUAGES))
-        found.setdefault(one.provider, dict(zip(LANGUAGES, told, strict=True)))
+    for fallback in (None, *chosen.fallback):
+        asked = [_probed(settings, stage, language, fallback) for language in LANGUAGES]
+        told = dict(zip(LANGUAGES, await asyncio.gather(*asked), strict=True))
+        found.setdefault((fallback or chosen).provider, told)
     return found
 
 
@@ -254,12 +255,13 @@ def _readable(asked: Callable[[], str]) -> str:
         return ""
 
 
-def _engine(settings: Settings, stage: Stage, wanted: StageSettings) -> Engine:
-    alone = settings.model_copy(update={stage: wanted})
+def _engine(settings: Settings, stage: Stage, fallback: StageSettings | None = None) -> Engine:
+    """The chosen provider of a stage, or a fallback of it."""
+    wanted = fallback or settings.stage(stage)
     serves: dict[Language, str] = {}
     readiness: dict[Language, Readiness] = {}
     for language in LANGUAGES:
-        found = _chosen(alone, stage, language)
+        found = _chosen(settings, stage, language, fallback)
         if isinstance(found, Readiness):
             serves[language], readiness[language] = wanted.provider, found
         else:
@@ -268,8 +270,12 @@ def _engine(settings: Settings, stage: Stage, wanted: StageSettings) -> Engine:
     return Engine(wanted.provider, options, serves, readiness)
 
 
-def _chosen(settings: Settings, stage: Stage, language: Language) -> Choice | Readiness:
+def _chosen(
+    settings: Settings, stage: Stage, language: Language, fallback: StageSettings | None = None
+) -> Choice | Readiness:
     try:
+        if fallback is not None:
+            return successor(settings, stage, fallback, language)
         return choose(settings, stage, language)
     except EloquenceError as error:
         return Readiness(ready=False, detail=error.message, mend=error.mend)
@@ -283,8 +289,10 @@ def _last(settings: Settings, stage: Stage, language: Language) -> Iterator[str]
                 yield one.choice.provider.name
 
 
-async def _probed(settings: Settings, stage: Stage, language: Language) -> Readiness:
-    found = await asyncio.to_thread(_chosen, settings, stage, language)
+async def _probed(
+    settings: Settings, stage: Stage, language: Language, fallback: StageSettings | None
+) -> Readiness:
+    found = await asyncio.to_thread(_chosen, settings, stage, language, fallback)
     if isinstance(found, Readiness):
         return found
     if not found.readiness.ready or found.provider.probe is None:
