@@ -12,6 +12,7 @@ import pytest
 from livekit.agents import APIConnectionError, APIStatusError, llm
 
 from eloquence.coaching.script import Place
+from eloquence.conversation.clauses import Clauses
 from eloquence.conversation.fallback.answers import Answers, Deadlines
 from eloquence.conversation.fallback.breaker import Breaker
 from eloquence.conversation.fallback.chain import Chain, Link, Switch
@@ -21,6 +22,7 @@ from eloquence.ops.chaos import MODES, Services
 from eloquence.protocol import StageStatus
 from eloquence.providers import openai
 from eloquence.providers import script as offline
+from eloquence.storage import content
 from eloquence.testing import clock
 from eloquence.testing.context import stage_context
 from eloquence.testing.stages import AnswerFault, ScriptedLLM
@@ -589,3 +591,29 @@ async def test_hundreds_of_answers_over_real_http_leave_no_client_and_no_task(
     gc.collect()
     assert len(asyncio.all_tasks()) == before
     assert complaints(caplog) == []
+
+
+# what it costs
+
+
+async def first_clause(model: llm.LLM[Any]) -> float:
+    """When a voice that reads clause by clause has its first one."""
+    clauses = Clauses()
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    async with model.chat(chat_ctx=asked()) as stream:
+        async for chunk in stream:
+            assert chunk.delta is not None
+            if clauses.push(chunk.delta.content or ""):
+                break
+    return loop.time() - began
+
+
+@pytest.mark.parametrize("rate", [5.0, 20.0])
+def test_it_costs_a_voice_that_reads_clause_by_clause_no_time(rate: float) -> None:
+    exercises = content.load().exercises("fr")
+    steps = [step for one in exercises for step in one.scenario().script.steps]
+    for text in [step.ask[0] for step in steps][:20]:
+        alone = clock.run(first_clause(ScriptedLLM([text], rate=rate)))
+        chained = clock.run(first_clause(answers(link(ScriptedLLM([text], rate=rate)))))
+        assert chained == pytest.approx(alone)
