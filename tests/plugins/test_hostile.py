@@ -2,8 +2,12 @@
 conversation 300 ms once at most, and are switched off (U01, PLG-08, B-20)."""
 
 import asyncio
+import ctypes
 import os
+import platform
+import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -12,6 +16,11 @@ from tests.plugins.conftest import Install, Stage
 from eloquence.plugins.running import MOST_FAILURES, Limits, Wanted
 
 DEEDS = ["loop", "memory", "crash", "flood", "answer", "raise", "sleep", "fork", "leave"]
+KERNEL = (
+    sys.platform == "linux"
+    and platform.machine() in {"x86_64", "aarch64"}
+    and ctypes.CDLL(None).syscall(444, None, 0, 1) >= 1  # which Landlock there is
+)
 CLAUSES = [f"Voici la phrase numéro {number}," for number in range(40)]
 
 
@@ -134,12 +143,12 @@ def opened(number):
     try:
         return os.readlink(f"/proc/self/fd/{number}").split(":")[0]
     except OSError:
-        return "pipe"
+        return ""
 
 class Looking:
     def coach_turn(self, text, context):
         variables = ",".join(sorted(os.environ))
-        descriptors = ",".join({opened(number) for number in os.listdir("/proc/self/fd")})
+        descriptors = ",".join({opened(number) for number in range(64)} - {""})
         return "|".join([variables, ",".join(os.listdir(".")), descriptors, os.getcwd()])
 
 plugin = Plugin(name="looking", create=lambda _: Looking(), changes=frozenset({"coach_turn"}))
@@ -162,6 +171,55 @@ async def test_a_plugin_sees_no_variable_of_ours_no_descriptor_and_an_empty_fold
     assert files == ""
     assert set(descriptors.split(",")) <= {"/dev/null", "pipe", "socket"}
     assert not os.path.exists(folder)  # noqa: ASYNC240, PTH110 - it goes with the process
+
+
+REACHING = """
+import os, pathlib, signal, socket, subprocess, sys
+from eloquence.plugins import Options, Plugin
+
+class Wishes(Options):
+    secret: str
+
+def tried(name, act):
+    try:
+        act()
+        return name
+    except (OSError, RuntimeError):
+        return ""
+
+class Reaching:
+    def __init__(self, wishes):
+        self.secret = wishes.secret
+    def coach_turn(self, text, context):
+        own = pathlib.Path("own.txt")
+        return ",".join(filter(None, [
+            tried("fork", os.fork),
+            tried("run", lambda: subprocess.run([sys.executable, "-c", ""])),
+            tried("connect", lambda: socket.create_connection(("127.0.0.1", 9))),
+            tried("socket", socket.socket),
+            tried("signal", lambda: os.kill(os.getppid(), signal.SIGCONT)),
+            tried("read", lambda: pathlib.Path(self.secret).read_text()),
+            tried("environment", pathlib.Path(f"/proc/{os.getppid()}/environ").read_bytes),
+            tried("write", lambda: pathlib.Path(self.secret).write_text("x")),
+            tried("own", lambda: own.write_text("x")),
+        ]))
+
+plugin = Plugin(name="reaching", create=Reaching, options=Wishes,
+                changes=frozenset({"coach_turn"}))
+"""
+
+
+@pytest.mark.skipif(not KERNEL, reason="needs Linux with seccomp and Landlock")
+async def test_a_plugin_reaches_nothing_but_its_own_folder(
+    stage: Stage, install: Install, tmp_path: Path
+) -> None:
+    """No process, no network, no signal, no file of ours: only a file in its own empty folder."""
+    secret = tmp_path / "secret.env"
+    secret.write_text("KEY=1")
+    install("reaching", REACHING, reaching="plugin")
+    async with stage.holding(Wanted("reaching", {"secret": str(secret)})) as attendance:
+        assert await attendance.spoken("Bonjour.") == "own"
+    assert secret.read_text() == "KEY=1"
 
 
 async def test_what_a_plugin_keeps_in_memory_reaches_no_other_learner(

@@ -1,20 +1,19 @@
 """The process in which one plugin runs, for one conversation.
 
-It reads JSON lines and answers each with one. Whatever the plugin prints goes nowhere; its memory,
-its processor time, its files and its processes are limited before it is loaded.
+It reads JSON lines and answers each with one. Whatever the plugin prints goes nowhere, and what it
+can do is limited before it is loaded.
 """
 
-import contextlib
 import importlib
 import inspect
 import json
 import os
 import re
-import sys
 from collections.abc import Iterable
 from typing import Any, BinaryIO
 
 from eloquence.plugins import HOOKS, Context, Fact, Plugin, Said, adapted
+from eloquence.plugins._confinement import confine
 
 MOST_FACTS = 20
 MOST_COUNTS = 16
@@ -28,7 +27,7 @@ def serve(given: dict[str, Any], source: BinaryIO) -> None:
     for number in (0, 1, 2):
         os.dup2(nowhere, number)
     os.close(nowhere)
-    confine(given["memory"], given["cpu"])
+    confine(memory=given["memory"], cpu=given["cpu"], folder=given["folder"])
     try:
         plugin = _loaded(given["value"])
         made = plugin.create(plugin.options.model_validate(given["options"]))
@@ -44,26 +43,6 @@ def serve(given: dict[str, Any], source: BinaryIO) -> None:
         except Exception as error:  # one call that fails ends nothing
             answer = {"raised": type(error).__name__}
         _tell(out, {"number": asked["number"], **answer})
-
-
-def confine(memory: int, cpu: int) -> None:
-    """Limits this process for good: bytes of memory, seconds of processor time, and no files of
-    size, no core, no further processes (which the kernel overlooks for the superuser)."""
-    if sys.platform == "win32":
-        return
-    import resource
-
-    limits = {
-        resource.RLIMIT_AS: memory,
-        resource.RLIMIT_CPU: cpu,
-        resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_FSIZE: 1 << 20,
-        resource.RLIMIT_NOFILE: 64,
-        resource.RLIMIT_NPROC: 0,
-    }
-    for limit, most in limits.items():
-        with contextlib.suppress(ValueError, OSError):  # a lower one is in force already
-            resource.setrlimit(limit, (most, most))
 
 
 def _loaded(value: str) -> Plugin:

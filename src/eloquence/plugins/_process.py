@@ -98,6 +98,7 @@ class Child:
             "options": dict(options),
             "memory": memory,
             "cpu": CPU_SECONDS,
+            "folder": folder,
         }
         try:
             async with asyncio.timeout(START_SECONDS):
