@@ -238,3 +238,31 @@ def test_the_exercise_stands_in_with_a_question_that_was_not_put_and_the_model_r
     assert answers[2] in read
     changes = talk.learner.said("stage")
     assert [change.provider for change in changes] == ["script", "model 0"]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("when", [0.1, 0.8, 2.0])
+def test_a_learner_who_cuts_in_while_a_model_fails_is_answered_next(
+    talk: Talk, sentence: bytes, when: float
+) -> None:
+    """In the middle of what announces an answer, before one, and in one."""
+    model = ScriptedLLM([REPLY], fault="hang")
+    talk.answers = chain(talk, model)
+
+    async def script(learner: Learner) -> None:
+        await learner.quiet()
+        await learner.say(sentence)
+        await learner.listening()
+        await learner.say(bytes(2 * int(when * 16_000)))
+        model.fault = "ok"
+        await learner.say(sentence)
+        await learner.until(lambda: learner.count("turn_stored", speaker="learner") == 2)
+        await learner.until(lambda: REPLY in [turn.text for turn in shown(learner)])
+
+    ended = clock.run(talk.held(script))
+    assert (ended.status, ended.reason) == ("complete", "learner")
+    assert talk.stored.turns[-1].text == REPLY
+    assert model.open == 0
+
+
+def shown(learner: Learner) -> list[Any]:
+    return learner.said("caption", speaker="character", final=True)

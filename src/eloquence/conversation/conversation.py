@@ -214,6 +214,8 @@ class Conversation:
         """Set when a turn of the learner is taken."""
         self._cut_off = False
         self._apology_owed = False
+        self._sorry_for = -1
+        """How many turns there were when an apology was last made."""
         self._failed_stage: Stage | None = None
         self._coach = Coach(
             instructions=self._instructions(),
@@ -800,7 +802,9 @@ class Conversation:
         state = self._engine.agent_state
         if state == "listening" and waited >= _UNANSWERED:
             self._fail("llm", "bad_answer")
-        elif (state == "thinking" or self._fillers.waiting) and waited >= _STUCK:
+        elif waited >= _STUCK and (
+            state == "thinking" or (self._fillers.waiting and self._answers is None)
+        ):
             self._engine.interrupt(force=True)
             self._fail("tts" if self._coach.reply else "llm", "timeout")
 
@@ -1056,6 +1060,9 @@ class Conversation:
     def _apologise(self) -> None:
         """Says that there is no answer, and goes on with the exercise by its file."""
         self._apology_owed = False
+        if self._sorry_for == self._next_index:
+            return  # the same turn, of which another answer was prepared
+        self._sorry_for = self._next_index
         line = self._go_on_by_file()
         whole = f"{next(self._apologies)} {line.text}"
         self._spare_close = whole if line.done else ""

@@ -38,6 +38,9 @@ log = logging.getLogger("eloquence.fallback")
 
 _OUTER = 60.0
 """Seconds that nobody is waited for longer (RES-01)."""
+_LOADING = 12.0
+"""Seconds that a provider on this machine may take to its first word, whatever its own options
+allow: it may have to load its model."""
 _FAST = 0.5
 """Seconds within which a failure comes so soon that the same provider may be asked once more."""
 _CALLS = 2
@@ -364,7 +367,7 @@ class Answer(llm.LLMStream):
         if link is self._chain.links[-1]:
             return _OUTER, _OUTER, _OUTER
         if not link.status.leaves_machine:
-            return _OUTER, deadlines.idle, _OUTER
+            return _LOADING, deadlines.idle, _OUTER
         first = deadlines.first if self._chosen(link) else deadlines.only
         return first, deadlines.idle, first + deadlines.idle
 
