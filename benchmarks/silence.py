@@ -1,6 +1,7 @@
 """How long a learner sits in silence when a service fails, and what becomes of the words.
 
     python -m benchmarks.silence [--only llm:hang …] [--n 8] [--at-once 4] [--seed 1]
+                                [--record FILE]
 
 Each conversation is the product's own, in real time, with its voice-activity and end-of-turn
 models. Recogniser, language model and voice are real clients of services on this machine that fail
@@ -13,6 +14,7 @@ part of it.
 import argparse
 import asyncio
 import itertools
+import json
 import logging
 import os
 import platform
@@ -21,7 +23,7 @@ import re
 import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -264,9 +266,11 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=8, help="conversations of each fault")
     parser.add_argument("--at-once", type=int, default=4)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--record", type=Path, help="file for every turn, a JSON object a line")
     asked = parser.parse_args()
     logging.disable(logging.CRITICAL)  # every fault would be told
     cells = [Cell(stage, mode) for stage in STAGES for mode in FAULTS]
+    record = asked.record.open("a") if asked.record else None
     chosen = [one for one in cells if not asked.only or f"{one.stage}:{one.mode}" in asked.only]
     load_ = os.getloadavg()[0]
     print(f"{platform.machine()}, {os.cpu_count()} cores, load {load_:.1f}, seed {asked.seed}")
@@ -277,6 +281,10 @@ def main() -> None:
     for cell in chosen:
         asyncio.run(measure(cell, asked.n, asked.at_once, asked.seed))
         print(row(cell), flush=True)
+        if record is not None:
+            for turn in (*cell.turns, *cell.after):
+                told = {"stage": cell.stage, "mode": cell.mode, **asdict(turn)}
+                print(json.dumps(told, ensure_ascii=False), file=record, flush=True)
 
 
 if __name__ == "__main__":
