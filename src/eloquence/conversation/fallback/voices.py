@@ -47,8 +47,10 @@ _LEAST = 0.4
 _AHEAD = 0.6
 """Seconds of sound that a listener has before them while a clause is not whole."""
 _REFILL = 0.2
-_TAIL = round(0.4 * RATE)
-"""Samples at the end of what has come: the word that is being said is kept until more comes."""
+_FLOWS = (0.45, 0.25)
+"""Seconds within which the last two pieces came of a voice that is well: while they do, half a word
+is passed on rather than nothing."""
+_EMPTY = 0.05
 _HELD_BACK = RATE // 100
 """Samples that are kept so that a voice that breaks off can be faded out."""
 _LEAD = round(0.05 * RATE)
@@ -76,8 +78,8 @@ _HASTE_IF_ABRUPT = 1.25
 """The same of one that ends in the middle of its sound."""
 _ALIKE = 0.15
 """By what share the rates of clauses may differ that all are so fast: then the voice is."""
-_FEW = 4
-"""Syllables that tell too little of a rate."""
+_FEW, _MANY = 4, 6
+"""Syllables from which on a clause can be judged by a rate, and a rate be learned from it."""
 _HUSHED = 180
 """Peak of 16 bits, -45 dBFS: silence between clauses may have a breath in it."""
 
@@ -165,13 +167,13 @@ class Voices(tts.TTS[Never]):
         self._apologies = 0
         self.chain.succeeded(take.link)
         rate = self._rate(take)
-        if rate is not None:
+        if rate is not None and syllables(take.text, self.language) >= _MANY:
             self._rates.setdefault(id(take.link), deque(maxlen=8)).append(rate)
 
     def broken_off(self, take: "Take") -> bool:
         """Whether a clause is far shorter than its text can be said in (B29): faster than people
         speak or, of a voice that is known, much faster than itself. A voice that is so fast each
-        time is believed the third time."""
+        time from the beginning is believed the third time."""
         rate = self._rate(take)
         known = self._rates.get(id(take.link), ())
         fastest = _FASTEST
@@ -179,6 +181,8 @@ class Voices(tts.TTS[Never]):
             fastest = median(known) * (_HASTE_IF_ABRUPT if take.intake.abrupt else _HASTE)
         if rate is None or rate <= fastest:
             return False
+        if len(known) > 1:
+            return True
         doubts = self._doubts.setdefault(id(take.link), deque(maxlen=3))
         doubts.append(rate)
         return len(doubts) < 3 or max(doubts) - min(doubts) > _ALIKE * rate
@@ -287,6 +291,8 @@ class Take:
         """Samples from which on it can be told where it goes on from another voice."""
         self.joins = False
         """Whether its next sound goes on from another voice's."""
+        self._came = (0.0, 0.0)
+        """When sound came the last two times, on the monotonic clock."""
         self._arrived = asyncio.Event()
         self._given_up = False
         self.reader = asyncio.create_task(self._read(), name=f"voice {link.name}")
@@ -294,6 +300,12 @@ class Take:
     @property
     def sound(self) -> Pcm:
         return self.intake.sound
+
+    @property
+    def flows(self) -> bool:
+        """Whether sound is coming."""
+        now = time.monotonic()
+        return all(now - at < most for at, most in zip(self._came, _FLOWS, strict=True))
 
     async def more(self, seconds: float) -> bool:
         """Waits for more sound or the end; False when neither comes in time."""
@@ -339,6 +351,7 @@ class Take:
             if isinstance(word.start_time, int | float):
                 self.words.append((str(word), round(word.start_time * RATE)))
         self.intake.push(frame)
+        self._came = (self._came[1], time.monotonic())
         self._arrived.set()
 
     def _end(self, error: BaseException | None = None) -> None:
@@ -459,18 +472,18 @@ class _Clause:
         self._place_words(take, len(heard))
 
     def _pass_some(self, take: Take) -> float:
-        """Passes on what the listener needs now; seconds after which they may need more."""
+        """Passes on what the listener needs now, up to a quiet place, as a voice that breaks off
+        then does not break off in a word; seconds after which they may need more."""
         ahead = self._answer.ahead
         if take.at is None or ahead >= _AHEAD:
             return max(0.02, ahead - _AHEAD + _REFILL)
         size = len(take.sound)
         end = min(take.at + round((_AHEAD - ahead) * RATE), size - _HELD_BACK)
-        if self._heard and end > size - _TAIL:
-            places = [at for at in _places(take.sound, take.at) if at <= end]
-            if places:
-                end = places[-1]
-            elif ahead > 0.05:
-                return ahead - 0.05 + 0.001
+        places = _places(take.sound, take.at)
+        if places:
+            end = next((place for place in places if place >= end), places[-1])
+        elif self._heard and (ahead > _EMPTY or not take.flows):
+            return max(0.02, ahead - _EMPTY + 0.001) if take.flows else _AHEAD
         if end > take.at:
             self._pass(take, end)
         return max(0.02, self._answer.ahead - _AHEAD + _REFILL)
@@ -491,7 +504,11 @@ class _Clause:
         if take.at is None or not self._heard:
             return
         places = _places(take.sound, take.at)
-        end = places[-1] if places else min(len(take.sound), take.at + _HELD_BACK)
+        end = take.at
+        if places:
+            end = places[-1]
+        elif self._answer.ahead:
+            end = min(len(take.sound), take.at + _HELD_BACK)
         if end > take.at:
             sound = faded(take.sound[take.at : end], rising=False)
             self._tell(take, end)
