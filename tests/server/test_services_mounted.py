@@ -14,7 +14,7 @@ import openai
 import pytest
 from tests.server.conftest import Served, serving
 from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from eloquence.config import Settings, load
 from eloquence.server import limits
@@ -58,9 +58,9 @@ async def _somebody(settings: Settings) -> tuple[str, str]:
         return key, await store.accounts.sign_in(account.id)
 
 
-async def spoken(url: str, **headers: str) -> Any:
+async def spoken(url: str, end: str = "", **headers: str) -> Any:
     """What the socket answers to nothing at all."""
-    address = f"{url.replace('http', 'ws')}/ws"
+    address = f"{url.replace('http', 'ws')}/ws{end}"
     origin: Any = headers.pop("Origin", None)
     async with connect(address, origin=origin, additional_headers=headers) as line:
         await line.send('{"eof": 1}')
@@ -181,6 +181,18 @@ def test_a_proxys_guest_is_not_this_machine(alone: Served) -> None:
     for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP"):
         assert alone.get("/v1/models", **{name: "203.0.113.9"}).status_code == 403
     assert alone.get("/v1/models").status_code == 200
+
+
+@pytest.mark.parametrize("end", ["%0A", "/", "%2F", "%00", ";x", "%20"])
+def test_no_other_way_of_writing_a_path_gets_past_the_gate(school: School, end: str) -> None:
+    """A router's pattern lets a line feed stand after a path."""
+    for method, path in (("GET", "/v1/models"), ("POST", "/v1/chat/completions")):
+        answer = httpx.request(method, f"{school.url}{path}{end}", json=CHAT)
+        assert answer.status_code >= 400
+        assert "choices" not in answer.text
+        assert "owned_by" not in answer.text
+    with pytest.raises((InvalidStatus, ConnectionClosed)):
+        asyncio.run(spoken(school.url, end=end, Origin=school.url))
 
 
 def test_nothing_of_a_strangers_upload_is_waited_for(school: School) -> None:

@@ -17,6 +17,9 @@ OPEN = frozenset({"/health", "/live"})
 """Answered however much there is to do."""
 
 
+PASSED = "eloquence.passed"
+"""Where a scope says that a gate has let it in."""
+
 Admit = Callable[[HTTPConnection], Awaitable[None]]
 """Lets whoever may use the service pass; raises one of our errors for anybody else."""
 
@@ -54,6 +57,7 @@ class Gate:
         if refusal is not None:
             await self._refused(refusal, scope, receive, send)
             return
+        scope[PASSED] = True
         self._inside += 1
         try:
             if scope["type"] == "websocket":

@@ -8,7 +8,7 @@ nobody is.
 
 from collections.abc import Mapping
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
 
@@ -20,7 +20,7 @@ from eloquence.registry import Stage
 from eloquence.server import access
 from eloquence.server.limits import Limits
 from eloquence.server.services import llm, stt, tts
-from eloquence.server.services._gate import Gate
+from eloquence.server.services._gate import PASSED, Gate
 from eloquence.server.services._problems import problem
 from eloquence.server.services._service import Service
 
@@ -52,7 +52,7 @@ _MISTAKEN = {"/tts": "/api/tts"}
 def mount(app: FastAPI) -> None:
     """Adds the routes, and what protects them; what protects the whole is added after it."""
     for stage, router in _ROUTERS.items():
-        app.include_router(router)
+        app.include_router(router, dependencies=[Depends(_passed)])
         app.add_middleware(
             Gate,
             most_bytes=_MOST_BYTES[stage],
@@ -78,6 +78,12 @@ def mistaken(path: str) -> JSONResponse | None:
     answer = problem(405, "bad_request", f"{path} is asked by {method}.")
     answer.headers["Allow"] = _METHODS[path]
     return answer
+
+
+async def _passed(connection: HTTPConnection) -> None:
+    """Keeps whatever a router takes for one of the paths, and a gate does not, out."""
+    if PASSED not in connection.scope:
+        raise PermissionDeniedError("This path is not served.")
 
 
 async def _admit(connection: HTTPConnection) -> None:
