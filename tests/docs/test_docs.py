@@ -46,6 +46,7 @@ GUIDES = [
         "docs/measures.md",
         "docs/reports.md",
         "docs/scores.md",
+        "docs/services.md",
         "docs/troubleshooting.md",
     )
 ]
