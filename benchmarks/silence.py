@@ -123,7 +123,9 @@ def silences(sound: bytes, begins: int, ends: int) -> tuple[float, float]:
     return float(marks[0] / 50), float(gaps.max() / 50)
 
 
-async def conversation(cell: Cell, pcm: bytes, reader: Reader, chance: random.Random) -> None:
+async def conversation(
+    cell: Cell, pcm: bytes, reader: Reader, chance: random.Random, opening: asyncio.Lock
+) -> None:
     """Two turns while everything is well, two during the fault, one after it."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="eloquence-silence-")))
@@ -139,7 +141,8 @@ async def conversation(cell: Cell, pcm: bytes, reader: Reader, chance: random.Ra
             llm=_chain("openai", "base_url", f"{failing.url}/v1", f"{well.url}/v1"),
             tts=_chain("openai", "base_url", f"{failing.url}/v1", f"{well.url}/v1"),
         )
-        product = await stack.enter_async_context(opened(settings))
+        async with opening:  # two stores are not made at once in one process
+            product = await stack.enter_async_context(opened(settings))
         learner = Learner(protocol.Hello(exercise=EXERCISE, patience=0.5, hints=False))
         server, client = memory.pair()
         serving = asyncio.create_task(product.serve(server))
@@ -235,13 +238,13 @@ async def measure(cell: Cell, n: int, at_once: int, seed: int) -> None:
         for sentence in re.split(r"(?<=[.?,])\s", REPLY):
             await reader(sentence)
         numbers = itertools.count()
-        limit = asyncio.Semaphore(at_once)
+        limit, opening = asyncio.Semaphore(at_once), asyncio.Lock()
 
         async def one() -> None:
             async with limit:
                 number = next(numbers)
                 chance = random.Random(f"{seed} {cell.stage} {cell.mode} {number}")
-                await conversation(cell, spoken[number % len(spoken)], reader, chance)
+                await conversation(cell, spoken[number % len(spoken)], reader, chance, opening)
 
         async with asyncio.TaskGroup() as tasks:
             for _ in range(n):
