@@ -60,6 +60,12 @@ def silences(learner: Learner, ends: Sequence[float]) -> list[float]:
     return [min(at for at in heard if at > end) - end for end in ends]
 
 
+def longest_gap(sound: bytes) -> float:
+    """Seconds of the longest silence between two sounds of the character."""
+    loud = np.flatnonzero(np.abs(np.frombuffer(sound, "<i2")) > 1_000)
+    return float(np.diff(loud).max()) / protocol.OUTPUT_RATE
+
+
 def no_word_twice(text: str) -> bool:
     words = [word.strip(".,;:!?… ").casefold() for word in text.split()]
     return all(first != second for first, second in itertools.pairwise(words))
@@ -266,3 +272,30 @@ def test_a_learner_who_cuts_in_while_a_model_fails_is_answered_next(
 
 def shown(learner: Learner) -> list[Any]:
     return learner.said("caption", speaker="character", final=True)
+
+
+@pytest.mark.parametrize("fault", ["stall", "close"])
+@pytest.mark.parametrize("another", [True, False], ids=["model", "file"])
+def test_a_break_after_the_first_clause_leaves_no_gap_over_2_5_seconds(
+    talk: Talk, sentence: bytes, fault: Any, another: bool
+) -> None:
+    """L03: the shortest clause there is, and the next one from whoever is next."""
+    model = ScriptedLLM(["Oui, je comprends bien."], fault=fault)
+    next_one = ScriptedLLM(["Oui, je vous suis tout à fait."], first=0.6)
+    talk.answers = chain(talk, model, *([next_one] if another else []))
+    heard = bytearray()
+
+    async def script(learner: Learner) -> None:
+        await learner.quiet()
+        await learner.say(sentence)
+        before = len(learner.sound)
+        await learner.quiet()
+        heard.extend(learner.sound[before:])
+
+    clock.run(talk.held(script))
+    answer = talk.stored.turns[-1].text
+    assert answer.startswith("Oui, ")
+    assert no_word_twice(answer)
+    if another:
+        assert answer == "Oui, je vous suis tout à fait."
+    assert longest_gap(bytes(heard)) <= 2.5
