@@ -6,6 +6,7 @@ The host answers with fixed latencies (`eloquence.testing.services`). Each servi
 of its own, as in use; host and client share this one. Both ways are asked in turn, N times (200 by
 default), over connections that are kept. For a chat, whole and streamed, and for speech (PCM):
 seconds to the first byte, and to the last, in milliseconds; the difference is that of the medians.
+`CPU` is the service's own time of a processor for each request, which a busy machine changes least.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+import psutil
 
 from eloquence.testing.services import Services
 
@@ -61,22 +63,27 @@ async def main(count: int) -> None:
         host = await stack.enter_async_context(
             Services(first_seconds=FIRST, token_seconds=TOKEN, speech_seconds=0.5)
         )
-        clients = {
-            stage: [
-                await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=30))
-                for url in (host.url, await stack.enter_async_context(service(stage, host.url)))
+        clients, programs = {}, {}
+        for stage in ("llm", "tts"):
+            url, programs[stage] = await stack.enter_async_context(service(stage, host.url))
+            clients[stage] = [
+                await stack.enter_async_context(httpx.AsyncClient(base_url=one, timeout=30))
+                for one in (host.url, url)
             ]
-            for stage in ("llm", "tts")
-        }
-        print(f"| | n | directly p50 / p95 | through us p50 / p95 | added p50 |\n{'|---' * 5}|")
+        print("| | n | directly p50 / p95 | through us p50 / p95 | added p50 | CPU |")
+        print(f"{'|---' * 6}|")
         for route in ROUTES:
+            before = 0.0
             ways = (Times(), Times())
             for number in range(-WARM, count):
+                if number == 0:
+                    before = spent(programs[route.stage])
                 for way in (0, 1) if number % 2 else (1, 0):
                     asked = Times() if number < 0 else ways[way]
                     await ask(clients[route.stage][way], route, asked)
-            print(row(f"{route.name}, first byte", ways[0].first, ways[1].first))
-            print(row(f"{route.name}, last byte", ways[0].last, ways[1].last))
+            each = (spent(programs[route.stage]) - before) / count
+            print(row(f"{route.name}, first byte", ways[0].first, ways[1].first, each))
+            print(row(f"{route.name}, last byte", ways[0].last, ways[1].last, each))
 
 
 async def ask(client: httpx.AsyncClient, route: Route, times: Times) -> None:
@@ -93,8 +100,8 @@ async def ask(client: httpx.AsyncClient, route: Route, times: Times) -> None:
 
 
 @asynccontextmanager
-async def service(stage: str, host: str) -> AsyncIterator[str]:
-    """The address of a service of ours that passes on to that host."""
+async def service(stage: str, host: str) -> AsyncIterator[tuple[str, psutil.Process]]:
+    """The address of a service of ours that passes on to that host, and its process."""
     chosen = {"provider": "openai", "options": {"base_url": host}}
     process = await asyncio.create_subprocess_exec(
         *PYTHON, "service", stage, "--port", "0",
@@ -105,18 +112,26 @@ async def service(stage: str, host: str) -> AsyncIterator[str]:
     try:
         line = (await process.stdout.readline()).decode()
         assert "http://" in line, "the service did not start"
-        yield "http://" + line.split("http://")[1].strip().rstrip("/")
+        address = "http://" + line.split("http://")[1].strip().rstrip("/")
+        yield address, psutil.Process(process.pid)
     finally:
         process.terminate()
         await process.wait()
 
 
-def row(name: str, directly: list[float], through: list[float]) -> str:
+def spent(program: psutil.Process) -> float:
+    """Seconds of a processor that a program has had."""
+    times = program.cpu_times()
+    return float(times.user + times.system)
+
+
+def row(name: str, directly: list[float], through: list[float], cpu: float) -> str:
     """A row of the table, in milliseconds."""
     added = statistics.median(through) - statistics.median(directly)
     told = [f"{1000 * middle(one, 50):.1f} / {1000 * middle(one, 95):.1f}"
             for one in (directly, through)]  # fmt: skip
-    return f"| {name} | {len(directly)} | {told[0]} | {told[1]} | {1000 * added:.1f} |"
+    cost = f"{1000 * added:.1f} | {1000 * cpu:.1f}"
+    return f"| {name} | {len(directly)} | {told[0]} | {told[1]} | {cost} |"
 
 
 def middle(values: list[float], percent: int) -> float:
