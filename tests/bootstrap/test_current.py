@@ -154,6 +154,7 @@ async def test_a_conversation_keeps_its_provider_and_the_next_one_has_the_new_on
     ):
         key = "api_key = 'none'"
         write(
+            f"agent_instructions = 'Tutoie la personne.'\n"
             f"[stt]\nprovider = 'vosk'\nurl = '{first.websocket_url}'\n"
             f"[llm]\nprovider = 'openai'\nbase_url = '{first.url}'\nmodel = 'one'\n{key}\n"
             f"[tts]\nprovider = 'openai'\nbase_url = '{first.url}'\n{key}\n"
@@ -167,6 +168,7 @@ async def test_a_conversation_keeps_its_provider_and_the_next_one_has_the_new_on
             await talk.answered("Je vais au marché.")
             before = asked(first)
             assert before > 0
+            assert [one for one in first.asked if b"Tutoie la personne." in one.body], "LLM-11"
 
             wanted = Wanted("openai", {"base_url": second.url, "model": "two"})
             changed = await asyncio.to_thread(engines.use, "llm", wanted)

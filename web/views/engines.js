@@ -123,7 +123,7 @@ function now(stage) {
       {},
       h("strong", {}, told.name), " ",
       chosen.provider === AUTO && h("span", { class: "muted" }, t("engines.automatic")), " ",
-      goes(readiness.leaves_machine),
+      goes(readiness),
       !readiness.ready && h("span", { class: "tag bad" }, t("stages.not_ready")),
       readiness.ready && h("br"), readiness.ready && told.detail,
     ),
@@ -138,9 +138,9 @@ function now(stage) {
   );
 }
 
-/** @param {string} where */
-const goes = (where) =>
-  h("span", { class: where ? "tag away" : "tag" }, where ? t("stages.leaves", { where }) : t("stages.stays"));
+/** Where words go; nothing of what is not set up, as nobody knows yet. @param {import("../api.js").Readiness} readiness */
+const goes = ({ ready, leaves_machine: where }) =>
+  (ready || where) && h("span", { class: where ? "tag away" : "tag" }, where ? t("stages.leaves", { where }) : t("stages.stays"));
 
 /** @param {string} stage @param {import("../api.js").Warned} warning */
 function warned(stage, { code, message, places }) {
@@ -178,7 +178,7 @@ function form(stage, save, ask) {
     const readiness = offer?.readiness[language()];
     fields.replaceChildren(
       ...(offer && readiness && provider.value !== chosen.provider
-        ? [h("p", { class: "engine-offer" }, goes(readiness.leaves_machine), !readiness.ready && h("span", { class: "tag bad" }, t("stages.not_ready")), !readiness.ready && h("span", { class: "detail" }, " ", readiness.detail, " ", readiness.mend))]
+        ? [h("p", { class: "engine-offer" }, goes(readiness), !readiness.ready && h("span", { class: "tag bad" }, t("stages.not_ready")), !readiness.ready && h("span", { class: "detail" }, " ", readiness.detail, " ", readiness.mend))]
         : []),
       ...first.map((one) => field(one, given[one.name])),
       ...(rest.length > 0 ? [h("details", { class: "more" }, h("summary", {}, t("engines.more")), ...rest.map((one) => field(one, given[one.name])))] : []),

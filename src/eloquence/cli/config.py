@@ -48,7 +48,7 @@ def show(as_json: AsJson = False) -> None:
         typer.echo(told)
     print_table(
         ("setting", "value", "from"),
-        ((name, str(one["value"]), one["from"]) for name, one in values.items()),
+        ((name, _cell(one["value"]), one["from"]) for name, one in values.items()),
     )
     typer.echo(f"File: {file.absolute()}{'' if file.is_file() else ' (not there yet)'}")
 
@@ -83,15 +83,17 @@ def _row(one: "Described", settings: "Settings") -> tuple[str, ...]:
 
 def _stage(one: "Described", settings: "Settings") -> dict[str, Any]:
     """A stage in the language of the settings, without secrets."""
+    from eloquence.bootstrap import BY_EAR
     from eloquence.ops.engines import spoken
 
     language = spoken(settings)
     chosen, readiness = one.chosen, one.chosen.readiness[language]
+    # Of what is not ready, and by ear, the model is the one that would help.
+    serves = readiness.ready and chosen.serves[language] != BY_EAR
     return {
         "provider": chosen.provider,
         "serves": chosen.serves[language],
-        "model": str(chosen.options.get("model", ""))
-        or (readiness.model if readiness.ready else ""),
+        "model": str(chosen.options.get("model") or (readiness.model if serves else "")),
         "voice": str(chosen.options.get("voice", "")),
         "options": chosen.options,
         "ready": readiness.ready,
@@ -102,6 +104,12 @@ def _stage(one: "Described", settings: "Settings") -> dict[str, Any]:
         "last": list(one.last[language]),
         "from": one.place,
     }
+
+
+def _cell(value: Any) -> str:
+    import json
+
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else str(value)
 
 
 def _value(settings: "Settings", name: str) -> Any:

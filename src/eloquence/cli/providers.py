@@ -76,8 +76,12 @@ def list_providers(
                     _place(offer.provider, names),
                     "yes" if offer.installed else "no",
                     "yes" if readiness.ready else "no",
-                    ", ".join(offer.languages) or "any",
-                    readiness.leaves_machine or "stays here",
+                    ", ".join(
+                        known
+                        for known in engines.LANGUAGES
+                        if not offer.languages or known in offer.languages
+                    ),
+                    readiness.leaves_machine or ("stays here" if readiness.ready else ""),
                     "" if readiness.ready else readiness.mend or readiness.detail,
                 )
             )
