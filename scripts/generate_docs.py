@@ -29,6 +29,7 @@ from typer.testing import CliRunner
 from eloquence import cli, config, errors, protocol
 from eloquence.bootstrap import AUTOMATIC
 from eloquence.bootstrap.rooms import Ticket
+from eloquence.plugins import Plugin
 from eloquence.registry import STAGES, Provider, Stage
 from eloquence.server import rooms
 from eloquence.server.app import STATUSES
@@ -37,8 +38,9 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 BANNER = "<!-- Written by scripts/generate_docs.py: change the code, not this page. -->\n"
 WIDTH = 88
-DEFAULTS = {"data": "this user's data folder for `eloquence`"}
-"""Defaults that differ from machine to machine, in words."""
+DEFAULTS = {"data": "this user's data folder for `eloquence`", "plugins": "none"}
+"""Defaults in words, where they differ from machine to machine or are a table."""
+KINDS = {"plugins": "names, or a table"}
 STAGE_TITLES: Mapping[Stage, str] = {
     "stt": "Hearing (`stt`)",
     "llm": "Answering (`llm`)",
@@ -142,7 +144,8 @@ def settings_page() -> str:
     for name, field in config.Settings.model_fields.items():
         staged = name in STAGES
         default = DEFAULTS.get(name) or shown("auto" if staged else field.get_default())
-        kind = "name of a provider, or a table" if staged else type_of(schema[name])
+        staged_kind = "name of a provider, or a table" if staged else ""
+        kind = KINDS.get(name) or staged_kind or type_of(schema[name])
         variable = f"`ELOQUENCE_{name.upper()}`"
         rows.append((f"`{name}`", variable, kind, default, docs.get(name, "")))
     parts = [
@@ -171,7 +174,43 @@ def settings_page() -> str:
     for stage in STAGES:
         parts.append(f"## {STAGE_TITLES[stage]}\n")
         parts.extend(provider_part(stage, name, value) for name, value in shipped(stage))
+    parts.append(plugins_part())
     return "\n".join(parts)
+
+
+def plugins_part() -> str:
+    """The table `plugins`, and the options of the plugins that ship."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    parts = [
+        "## Plugins\n",
+        docstring(config.PluginsSettings) + " See [plugins.md](plugins.md).\n",
+        options_table(config.PluginsSettings, without=("options",)),
+    ]
+    for name, value in project["entry-points"]["eloquence.plugins"].items():
+        module_name, _, attribute = value.partition(":")
+        plugin: Plugin = getattr(importlib.import_module(module_name), attribute)
+        if plugin.options.model_fields:
+            parts.append(f"### `plugins.{name}`\n")
+            parts.append(docstring(plugin.options) + "\n")
+            parts.append(options_table(plugin.options))
+    return "\n".join(parts)
+
+
+def options_table(model: type[BaseModel], without: tuple[str, ...] = ()) -> str:
+    schema, docs = model.model_json_schema()["properties"], attribute_docs(model)
+    rows = [
+        (
+            f"`{name}`",
+            type_of(schema[name]),
+            ", ".join(f"`{one}`" for one in default)
+            if isinstance(default := field.get_default(), tuple)
+            else shown(default),
+            docs.get(name, ""),
+        )
+        for name, field in model.model_fields.items()
+        if name not in without
+    ]
+    return table(("Option", "Kind", "Default", "What it is"), rows)
 
 
 def shipped(stage: Stage) -> Iterator[tuple[str, str]]:

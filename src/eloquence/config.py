@@ -84,6 +84,7 @@ class PluginsSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     enabled: tuple[str, ...] = ()
+    """Their names, in the order in which a text passes them."""
     required: tuple[str, ...] = ("profanity_filter",)
     """Those without which the coach says nothing of its own, besides those that say so of
     themselves."""

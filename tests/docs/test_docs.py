@@ -44,6 +44,7 @@ GUIDES = [
         "docs/authors.md",
         "docs/configuration.md",
         "docs/measures.md",
+        "docs/plugins.md",
         "docs/reports.md",
         "docs/scores.md",
         "docs/services.md",
