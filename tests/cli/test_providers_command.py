@@ -133,6 +133,20 @@ def test_a_secret_that_somebody_wrote_by_hand_stays_and_is_never_shown(folder: P
     assert "•••" in shown
 
 
+def test_a_secret_never_goes_to_another_address(folder: Path) -> None:
+    (folder / "eloquence.toml").write_text(
+        '[llm]\nprovider = "openai"\napi_key = "sk-hush"\n'
+        'fallback = [{provider = "openai", base_url = "http://localhost:1/v1"}]\n'
+    )
+    assert run("change-llm", "openai", "gpt-4o").status == 0
+    assert written(folder)["llm"]["api_key"] == "sk-hush"
+    assert written(folder)["llm"]["fallback"] == [
+        {"provider": "openai", "base_url": "http://localhost:1/v1"}
+    ]
+    assert run("change-llm", "openai", "--option", "base_url=https://other.example/v1").status == 0
+    assert "sk-hush" not in (folder / "eloquence.toml").read_text()
+
+
 def test_a_variable_that_counts_more_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ELOQUENCE_LLM", "script")
     ran = run("change-llm", "openai", "gpt-4o")

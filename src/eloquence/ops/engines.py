@@ -51,6 +51,8 @@ _VOICES: Mapping[str, re.Pattern[str]] = {
     "supertonic": re.compile("[FM][1-5]"),
 }
 """What the names of each vendor's voices look like (X-29)."""
+_ADDRESSES = ("base_url", "url", "endpoint", "region")
+"""Options that say where a provider is."""
 _ANY_VOICE = frozenset({"service"})
 """Providers that pass any voice on."""
 
@@ -155,7 +157,8 @@ def offer(settings: Settings, stage: Stage, name: str) -> Offer:
 
 
 def use(stage: Stage, wanted: Wanted) -> Changed:
-    """Writes who shall serve a stage. Secrets of the settings file stay with a provider that stays.
+    """Writes who shall serve a stage. Secrets of the settings file stay with a provider that stays
+    at the same address.
     Raises ProviderNotFoundError, DependencyNotFoundError, ConfigurationError; nothing is changed
     then."""
     before = load()
@@ -331,7 +334,7 @@ def _checked(settings: Settings, stage: Stage, wanted: Wanted, kept: StageSettin
     secrets = {
         name: value
         for known in (kept, *kept.fallback)
-        if known.provider == wanted.provider
+        if known.provider == wanted.provider and _place_of(known) == _place_of(wanted)
         for name, value in known.options.items()
         if _is_secret(_field(provider, name))
     }
@@ -342,6 +345,11 @@ def _checked(settings: Settings, stage: Stage, wanted: Wanted, kept: StageSettin
     if "pip install" in found.readiness.mend:
         raise DependencyNotFoundError(found.readiness.detail, mend=found.readiness.mend)
     return replace(wanted, options=options)
+
+
+def _place_of(one: StageSettings | Wanted) -> list[object]:
+    """To whom a provider sends words. A key goes to nobody else."""
+    return [one.options.get(name, "") for name in _ADDRESSES]
 
 
 def _each_once(wanted: Wanted) -> None:
