@@ -113,6 +113,14 @@ def test_how_long_a_first_word_is_waited_for_depends_on_who_can_follow(
     assert given[0][0] == pytest.approx(seconds, abs=0.1)
 
 
+def test_however_many_hang_the_last_one_answers() -> None:
+    """What those before it have taken is not taken off its time."""
+    hanging = [link(ScriptedLLM([WHOLE], fault="hang"), local=True) for _ in range(4)]
+    given = clock.run(pieces(answers(*hanging, script())))
+    assert [text for _, text in given] == [LINE]
+    assert given[0][0] == pytest.approx(48.0, abs=0.1)
+
+
 def test_nobody_is_waited_for_longer_than_a_minute() -> None:
     async def run() -> float:
         began = asyncio.get_running_loop().time()
@@ -373,8 +381,31 @@ def test_a_line_of_the_file_that_nobody_heard_is_said_again() -> None:
     assert said(coach, later) == "Question 2, dites-moi."
     assert file.taken_over == [["Question 1, dites-moi.", "Je suis de retour."]]
     assert not coach.finished
-    assert said(coach, asked("Bien", "Question 2, dites-moi.", "Oui")).startswith("Question 3")
+    later.add_message(role="assistant", content="Question 2, dites-moi.")
+    assert said(coach, later) == "Question 3, dites-moi."
     assert coach.finished
+
+
+def test_a_line_of_the_file_was_heard_also_when_others_were_said_after_it() -> None:
+    """A learner who stays silent is told to take their time."""
+    file, model = Conducting(), ScriptedLLM([APIStatusError("gone", status_code=400)])
+    coach = answers(link(model), link(file, last=True))
+    context = asked("Bonjour.", "Bonjour et bienvenue à vous.", "Oui")
+    said(coach, context)
+    context.add_message(role="assistant", content="Question 1, dites-moi.")
+    context.add_message(role="assistant", content="Prenez votre temps.")
+    context.add_message(role="user", content="Voilà.")
+    assert said(coach, context) == "Question 2, dites-moi."
+
+
+def test_after_a_restart_the_file_goes_on_from_there() -> None:
+    file, model = Conducting(), ScriptedLLM([APIStatusError("gone", status_code=400)])
+    coach = answers(link(model), link(file, last=True))
+    context = asked("Bonjour.", "Question 1, dites-moi.", "Oui")
+    file.place = replace(file.place, step=1, last="Question 1, dites-moi.")
+    assert said(coach, context) == "Question 2, dites-moi."
+    file.restart()
+    assert said(coach, asked("Bonjour.", "Bonjour et bienvenue.", "Oui")).startswith("Question 1")
 
 
 # what is too long to be read

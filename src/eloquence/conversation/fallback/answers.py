@@ -5,7 +5,7 @@ import asyncio
 import logging
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Never
 
@@ -64,9 +64,8 @@ _ENDS = (".", "!", "?", "…")
 @dataclass(frozen=True, slots=True)
 class Deadlines:
     """Seconds: to the first word of an answer when another chosen provider can follow, and when
-    only the exercise's file can; between two words; and for the whole answer.
-
-    To the first word a provider on this machine has as long as its own options say.
+    only the exercise's file can; between two words; and for the whole answer. A provider on this
+    machine has as long to its first word as its own options say, 12 s at most.
     """
 
     first: float = 2.0
@@ -155,9 +154,9 @@ class _Calls:
     failed: Counter[int] = field(default_factory=Counter)
 
     def of(self, context: llm.ChatContext) -> Counter[int]:
-        """Those for the turn at the end of the context: it lasts until an answer is heard."""
-        heard = [message.id for message in context.messages() if message.role == "assistant"]
-        turn = (len(heard), heard[-1:])
+        """Those for the turn at the end of the context, whatever its words are by then."""
+        roles = Counter(message.role for message in context.messages())
+        turn = (roles["user"], [message.id for message in _lines(context)])
         if turn != self.turn:
             self.turn = turn
             self.failed = Counter()
@@ -172,6 +171,8 @@ class Script:
         self.conductor = conductor
         self._before: Place | None = None
         """Where it stood before its latest line, until that is known to be heard."""
+        self._after = ""
+        """The line before that one, by its id."""
         self._latest = False
 
     @property
@@ -182,23 +183,25 @@ class Script:
     def look(self, context: llm.ChatContext) -> None:
         """Goes back before a line that was made in vain."""
         self._latest = False
-        if self._before is not None and not self._heard(context):
+        said = _lines(context)
+        places = [at for at, one in enumerate(said, 1) if one.id == self._after]
+        known = not self._after or bool(places)  # else the conversation has begun anew
+        if self._before is not None and known and not self._among(said[sum(places) :]):
             self.conductor.place = self._before
         self._before = None
 
     def take_over(self, context: llm.ChatContext) -> None:
         """Makes ready for its next line, after what a model has said meanwhile."""
-        if not self._heard(context):
-            said = [one.text_content or "" for one in _lines(context)]
-            self.conductor.take_over(said)
-        self._before = self.conductor.place
+        said = _lines(context)
+        if not self._among(said[-1:]):
+            self.conductor.take_over([one.text_content or "" for one in said])
+        self._before, self._after = self.conductor.place, said[-1].id if said else ""
         self._latest = True
 
-    def _heard(self, context: llm.ChatContext) -> bool:
-        """Whether its latest line is the last one that was heard, or the beginning of it."""
-        said = _lines(context)[-1:]
+    def _among(self, said: Sequence[llm.ChatMessage]) -> bool:
+        """Whether its latest line was heard, or the beginning of it."""
         line = self.conductor.place.last[:_KNOWN]
-        return bool(said and line) and line in (said[0].text_content or "")
+        return any(line in (one.text_content or "") for one in said)
 
 
 @dataclass(slots=True)
@@ -246,7 +249,7 @@ class Answer(llm.LLMStream):
         if self._answers.script is not None:
             self._answers.script.look(self._chat_ctx)
         given = _Given(until=self._clock())
-        over = self._clock() + self._answers.deadlines.total
+        over = 0.0
         error: Exception | None = APIError("No language model may be asked for now.")
         for link in self._chain.admitted():
             fixed = isinstance(link.stage, Conducts)
@@ -257,6 +260,7 @@ class Answer(llm.LLMStream):
                 link.breaker.given_up()
                 continue
             began = self._clock()
+            over = over if given.text else began + self._answers.deadlines.total
             error = await self._try(link, given, over)
             if error is not None and self._once_more(link, error, self._clock() - began):
                 error = await self._try(link, given, over)
