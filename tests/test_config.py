@@ -41,6 +41,28 @@ def test_a_stage_is_a_name_or_a_name_with_options(monkeypatch: pytest.MonkeyPatc
     assert (settings.llm.provider, settings.llm.options) == ("openai", {})
 
 
+def test_plugins_are_names_or_a_table_with_options(
+    empty_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CFG-05: the older variable names who takes part; the options of the file stay."""
+    assert load().plugins.enabled == ()
+    (empty_folder / "eloquence.toml").write_text(
+        '[plugins]\nenabled = ["a"]\nseconds = 0.5\n[plugins.b]\nwords = ["x"]\n', encoding="utf-8"
+    )
+    assert load().plugins.enabled == ("a",)
+    monkeypatch.setenv("ENABLED_PLUGINS", " b, a,b ,")
+    plugins = load().plugins
+    assert (plugins.enabled, plugins.seconds) == (("b", "a"), 0.5)
+    assert plugins.options == {"b": {"words": ["x"]}}
+    monkeypatch.setenv("ELOQUENCE_PLUGINS", '{"enabled": ["c"], "c": {"n": 1}}')
+    assert load().plugins.enabled == ("c",)
+    monkeypatch.setenv("ELOQUENCE_PLUGINS", "d,e")
+    assert load().plugins.enabled == ("d", "e")
+    monkeypatch.setenv("ELOQUENCE_PLUGINS", '{"seconds": 60}')
+    with pytest.raises(ConfigurationError, match="seconds"):
+        load()
+
+
 def test_allowed_hosts_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ELOQUENCE_ALLOWED_HOSTS", "coach.example, voix.example")
     assert load().allowed_hosts == ("coach.example", "voix.example")

@@ -101,3 +101,16 @@ def test_operators_see_figures_of_plugins(served: Remembering) -> None:
     }  # fmt: skip
     assert by_name["hostile"]["off"] is True
     assert by_name["conversation_memory"]["calls"] == 0
+
+
+def test_operators_alone_are_told_of_a_plugin_that_is_switched_off(served: Remembering) -> None:
+    async def failed() -> None:
+        settings = served.settings
+        async with open_store(settings.database, settings.recordings) as store:
+            await store.plugins.switch_off("profanity_filter")
+
+    assert served.ask("GET", "/api/v1/status", "omar").json()["problems"] == []
+    asyncio.run(failed())
+    told = served.ask("GET", "/api/v1/status", "omar").json()["problems"]
+    assert [one.split()[2] for one in told] == ["profanity_filter"]
+    assert served.ask("GET", "/api/v1/status", "ada").json()["problems"] == []

@@ -84,7 +84,7 @@ async def status(request: Request, response: Response, who: Known) -> dict[str, 
         "account": {"id": who.id, "name": who.name, "role": who.role},
         "capacity": await _capacity(eloquence),
         "stages": {language: _stages(settings, language) for language in LANGUAGES},
-        "problems": _problems(eloquence, who),
+        "problems": [*_problems(eloquence, who), *await _switched_off(eloquence, who)],
     }
 
 
@@ -113,6 +113,19 @@ def _problems(eloquence: Eloquence, who: Account) -> list[str]:
     if who.may("operator") and (problem := eloquence.current.problem) is not None:
         found.append(str(problem))
     return found
+
+
+async def _switched_off(eloquence: Eloquence, who: Account) -> list[str]:
+    """The plugins that kept failing, for who can mend them."""
+    if not who.may("operator") or not eloquence.settings.plugins.enabled:
+        return []
+    off = await eloquence.store.plugins.off()
+    return [
+        f"The plugin {name} kept failing and is switched off. `eloquence plugins add {name}` lets "
+        "it take part again."
+        for name in eloquence.settings.plugins.enabled
+        if name in off
+    ]
 
 
 @router.get("/exercises")
