@@ -259,7 +259,7 @@ const open = (engine) => Object.fromEntries(Object.entries(engine.options).filte
 /** @param {EngineStage} stage @param {import("../api.js").EngineOffer} offer */
 function offered(stage, offer) {
   const name = nameOf(stage.stage, offer.provider);
-  const plain = name === offer.provider ? name : `${name} (${offer.provider})`;
+  const plain = name.toLowerCase() === offer.provider ? name : `${name} (${offer.provider})`;
   if (!offer.installed) return `${plain} – ${t("engines.absent")}`;
   return offer.readiness[language()].ready ? plain : `${plain} – ${t("stages.not_ready")}`;
 }
