@@ -114,10 +114,10 @@ class Service:
             self._warm = self._lacking = None
 
 
-def of(stage: Stage) -> Callable[[HTTPConnection], Service]:
+def of(stage: Stage) -> Callable[[HTTPConnection], Awaitable[Service]]:
     """A dependency: the service of that stage, of the application that a route belongs to."""
 
-    def service(connection: HTTPConnection) -> Service:
+    async def service(connection: HTTPConnection) -> Service:  # without a way to a thread and back
         services: Mapping[Stage, Service] = connection.app.state.services
         return services[stage]
 
