@@ -184,7 +184,10 @@ def surroundings() -> Mapping[str, str]:
     """The variables that providers read: those of `.env`, under those of the environment. While
     `.env` cannot be read, what it last said counts. Raises ConfigurationError when it never could
     be."""
-    file = ENV_FILE.absolute()
+    try:
+        file = ENV_FILE.absolute()
+    except FileNotFoundError:  # the working folder is gone, and `.env` with it
+        return os.environ
     try:
         _last_read[file] = env_file()
     except ConfigurationError:

@@ -75,6 +75,19 @@ def test_while_the_env_file_is_broken_keys_are_what_they_last_were() -> None:
     assert current.problem.message.startswith(".env, line 2")
 
 
+def test_a_working_folder_that_was_removed_changes_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = folder / "gone"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    current = Current(load(llm="script"))
+    place.rmdir()
+    assert current.settings.llm.provider == "script"
+    assert choose(current.settings, "llm", "fr").readiness.ready
+    monkeypatch.chdir(folder)
+
+
 def test_what_was_given_on_the_command_line_stays() -> None:
     current = Current(load(llm="script"))
     write('llm = "openai"\nstt = "none"\n')
