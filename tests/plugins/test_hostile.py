@@ -38,7 +38,7 @@ async def _switched_off(stage: Stage, wanted: Wanted) -> list[float]:
             if off.is_set():
                 break
             try:
-                await asyncio.wait_for(off.wait(), 0.7)
+                await asyncio.wait_for(off.wait(), 0.3)
             except TimeoutError:
                 continue
         assert off.is_set()
@@ -52,7 +52,7 @@ async def _switched_off(stage: Stage, wanted: Wanted) -> list[float]:
 @pytest.mark.usefixtures("hostile")
 @pytest.mark.parametrize("deed", DEEDS)
 async def test_a_hostile_plugin_delays_a_conversation_once_and_is_switched_off(
-    stage: Stage, deed: str
+    stage: Stage, deed: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     ours = psutil.Process()
     before = ours.memory_info().rss
@@ -61,6 +61,9 @@ async def test_a_hostile_plugin_delays_a_conversation_once_and_is_switched_off(
     assert max(delays) <= 0.3 + 0.15
     figures = stage.ledger.figures["hostile"]
     assert figures["failures"] == MOST_FAILURES
+    assert "hostile is switched off" in caplog.text
+    assert "what was said" not in caplog.text
+    assert "phrase" not in caplog.text
     assert stage.ledger.gone == {"hostile"}
     assert ours.memory_info().rss - before < 64 << 20
     left = [one for one in psutil.process_iter(["cmdline"]) if _ours(one.info["cmdline"])]

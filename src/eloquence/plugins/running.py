@@ -419,13 +419,16 @@ class _Present:
         try:
             async with asyncio.timeout(seconds):
                 await self._running.wait()
-            answer = await self._asked(hook, text[:LONGEST_TEXT], seconds)
+            left = seconds - (time.monotonic() - began)
+            answer = await self._asked(hook, text[:LONGEST_TEXT], left)
         except TimeoutError:
             return otherwise
         except FaultError:
             self.lateness += time.monotonic() - began
             return otherwise
-        return text if answer.text is None else answer.text[:LONGEST_TEXT]
+        if answer.text is None:
+            return text
+        return answer.text[:LONGEST_TEXT] + text[LONGEST_TEXT:]
 
     def watch(self, hook: Hook, text: str, *, changing: bool = False) -> None:
         """Has it called beside the conversation, once it runs."""
