@@ -570,7 +570,7 @@ def test_two_thousand_answers_left_at_random_instants_leave_nothing_behind(
 
 def host(services: Services, resources: Resources) -> llm.LLM[Any]:
     options = openai.LanguageModelOptions(
-        base_url=f"{services.url}/v1", first=1.0, idle=0.5, model="test"
+        base_url=f"{services.url}/v1", first=9.0, idle=9.0, model="test"
     )
     model: llm.LLM[Any] = openai.llm.create(options, stage_context(resources=resources))
     return model
@@ -584,7 +584,7 @@ async def test_over_real_http_every_fault_is_followed_by_an_answer(mode: Any) ->
         coach = answers(
             link(host(failing, resources)),
             link(host(well, resources)),
-            deadlines=Deadlines(first=0.4, idle=0.3),
+            deadlines=Deadlines(first=1.5, idle=1.0),
         )
         text = "".join(piece for _, piece in await pieces(coach))
         await coach.aclose()
