@@ -8,6 +8,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -306,5 +307,6 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         async with asyncio.timeout(_FAREWELL_SECONDS):
             await process.wait()
     except TimeoutError:
-        process.kill()
+        with suppress(ProcessLookupError):  # it left in this very moment
+            process.kill()
         await process.wait()

@@ -57,6 +57,8 @@ class ToneSTT(stt.STT[Literal["metrics_collected"]]):
         self.idle = idle
         self.words = words
         """Without, it says `HEARD` for whatever was said."""
+        self.deaf = True
+        """Whether its streams that say nothing, `mute`, go on so."""
         self.opened = 0
         self.open = 0
         """How many of its streams are open now."""
@@ -131,12 +133,13 @@ class _ToneRecognition(stt.RecognizeStream):
         if self._fault == "junk":
             raise APIError("an answer that cannot be read")
         await asyncio.sleep(self._owner.late)
-        if words and self._fault not in ("empty", "mute"):
+        mute = self._fault == "mute" and self._owner.deaf
+        if words and not mute and self._fault != "empty":
             data = _spoken_words(words, since)
             if not self._owner.words:
                 data = replace(data, text=HEARD, words=None)
             self._say(stt.SpeechEventType.FINAL_TRANSCRIPT, [data])
-        if self._fault != "mute":
+        if not mute:
             self._say(stt.SpeechEventType.END_OF_SPEECH, [])
 
     def _say(self, kind: stt.SpeechEventType, data: list[stt.SpeechData]) -> None:

@@ -250,6 +250,25 @@ def test_by_ear_the_better_one_is_asked_first_at_each_sentence_and_comes_back() 
     assert [switch.cause for switch in heard.switches] == ["unreachable", None]
 
 
+def test_by_ear_nobody_serves_while_the_better_one_has_not_failed() -> None:
+    """What by ear is nothing either was nobody's fault: the next sentence has its words."""
+
+    async def listened() -> Heard:
+        by_ear = ToneSTT("mute", words=False)
+        heard = Heard([ToneSTT("mute", "ok"), by_ear], ["one", BY_EAR])
+        async with heard:
+            await heard.say(spoken(1, 2, 3, 4))
+            await heard.quiet(8.0)
+            by_ear.deaf = False
+            await heard.say(spoken(5, 6, 7))
+            await heard.quiet(2.0)
+        return heard
+
+    heard = clock.run(listened())
+    assert heard.text == said(5, 6, 7)
+    assert not heard.switches
+
+
 def test_beside_one_that_serves_the_better_one_is_tried_without_risking_words() -> None:
     async def listened() -> Heard:
         first, second = ToneSTT("refused", "refused", "hang", "ok"), ToneSTT()

@@ -329,7 +329,7 @@ class _Hearing(stt.RecognizeStream):
             better = self._listen(link)
             if better is None:
                 continue
-            if not self._wordless:
+            if ear.link.name != BY_EAR and not self._wordless:
                 self._trial = better
             else:  # there are no words to be risked
                 self._leave(ear)
