@@ -45,6 +45,7 @@ GUIDES = [
         "docs/configuration.md",
         "docs/measures.md",
         "docs/plugins.md",
+        "docs/providers.md",
         "docs/reports.md",
         "docs/scores.md",
         "docs/services.md",

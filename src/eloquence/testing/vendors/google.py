@@ -31,6 +31,8 @@ _REFUSALS = {
     "close_mid": grpc.StatusCode.UNAVAILABLE,
 }
 _INTERIM_SECONDS = 0.5
+_GARBAGE = object()
+"""Written as what is no message."""
 _Event = said.StreamingRecognizeResponse.SpeechEventType
 
 
@@ -61,7 +63,9 @@ class Google(Vendor):
         }
 
     def __enter__(self) -> Self:
-        self._server = server = grpc.server(futures.ThreadPoolExecutor(8))
+        self._server = server = grpc.server(
+            futures.ThreadPoolExecutor(8, thread_name_prefix="host")
+        )
         one, many = grpc.unary_unary_rpc_method_handler, grpc.stream_stream_rpc_method_handler
         handlers = {
             "StreamingRecognize": many(
@@ -99,9 +103,7 @@ class Google(Vendor):
 
     def _written(self, kind: Any) -> Any:
         def written(message: Any) -> bytes:
-            answer: bytes = (
-                b"\xff\xff not a message" if message is None else kind.serialize(message)
-            )
+            answer: bytes = b"\xff\xff" if message is _GARBAGE else kind.serialize(message)
             return answer
 
         return written
@@ -133,7 +135,7 @@ class Google(Vendor):
     def _recognise(self, request: said.RecognizeRequest, context: Any) -> Any:
         mode = self._received("Recognize", context)
         if mode == "garbage":
-            return None
+            return _GARBAGE
         sound = request.audio.content
         self.heard_bytes += len(sound)
         ear = Ear("" if mode == "empty" else self.text)
@@ -149,7 +151,7 @@ class Google(Vendor):
 
     def _listen(
         self, requests: Iterator[said.StreamingRecognizeRequest], context: Any
-    ) -> Iterator[said.StreamingRecognizeResponse | None]:
+    ) -> Iterator[Any]:
         mode = self._received("StreamingRecognize", context)
         first = next(requests, None)
         if first is None:
@@ -173,7 +175,7 @@ class Google(Vendor):
                 if mode == "close_mid":
                     self._refuse(context, mode)
                 if mode == "garbage":
-                    yield None
+                    yield _GARBAGE
                 yield _event(_Event.SPEECH_ACTIVITY_BEGIN)
             if mode == "stall_mid":
                 continue
