@@ -266,6 +266,75 @@ async def test_sound_is_sent_while_it_is_made_and_as_events() -> None:
     assert events[-1] == {"type": "speech.audio.done"}
 
 
+@asynccontextmanager
+async def speaking_by(host: Services, **options: Any) -> AsyncIterator[openai.AsyncOpenAI]:
+    given = {"base_url": host.url, "api_key": "of-the-server", **options}
+    settings = load(tts={"provider": "openai", "options": given})
+    hurry = Patience(connect=0.5, answer=0.3, whole=5.0)
+    async with client_of(tts.create_app(settings, patience=hurry)) as client:
+        yield client
+
+
+async def test_a_host_with_openais_protocol_speaks_as_it_was_asked_to() -> None:
+    """With the server's key, and what the settings say where nothing else is said."""
+    async with Services(speech_seconds=0.5) as host, speaking_by(host, speed=1.2) as client:
+        answer = await client.audio.speech.create(
+            input=TEXT, model="gpt-4o-mini-tts", voice="sage", response_format="opus",
+            instructions="Calmly.", speed=0.5,
+        )  # fmt: skip
+        asked = host.asked[-1]
+        bare = await client.post("/audio/speech", cast_to=httpx.Response, body={"input": TEXT})
+    assert answer.content == bare.content == tone(0.5)
+    assert asked.headers["authorization"] == "Bearer of-the-server"
+    assert asked.json() == {
+        "input": TEXT, "model": "gpt-4o-mini-tts", "voice": "sage", "response_format": "opus",
+        "instructions": "Calmly.", "speed": 0.6,
+    }  # fmt: skip
+    unnamed = {"input": TEXT, "model": "tts-1", "voice": "nova", "speed": 1.2}
+    assert host.asked[-1].json() == unnamed
+
+
+@pytest.mark.parametrize(
+    ("mode", "error"),
+    [
+        ("401", openai.AuthenticationError),
+        ("429", openai.RateLimitError),
+        ("500", openai.InternalServerError),
+        ("hang", openai.InternalServerError),
+        ("headers_then_hang", openai.InternalServerError),
+        ("html", openai.InternalServerError),
+        ("badjson", openai.InternalServerError),
+        ("empty", openai.InternalServerError),
+    ],
+)
+async def test_why_a_host_does_not_speak_is_an_error_of_the_client(
+    mode: Any, error: type[openai.APIError]
+) -> None:
+    async with Services(mode=mode) as host, speaking_by(host) as client:
+        with pytest.raises(error) as raised:
+            await client.audio.speech.create(input=TEXT, model="tts-1", voice="nova")
+    assert raised.value.code == "tts"
+
+
+@pytest.mark.parametrize("mode", ["close_mid", "stall_mid"])
+async def test_sound_of_a_host_that_breaks_off_is_not_taken_for_the_whole(mode: Any) -> None:
+    async with Services(mode=mode, speech_seconds=1.0) as host, speaking_by(host) as client:
+        with pytest.raises(openai.APIConnectionError):
+            await client.audio.speech.create(
+                input=TEXT, model="tts-1", voice="nova", response_format="pcm"
+            )
+
+
+async def test_a_speaking_service_that_leads_back_to_itself_does_not_go_round(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "of-the-server")
+    async with client_of(tts.create_app(load(tts={"provider": "openai"}))) as client:
+        monkeypatch.setenv("OPENAI_BASE_URL", str(client.base_url))
+        with pytest.raises(openai.InternalServerError, match="leads back"):
+            await client.audio.speech.create(input=TEXT, model="tts-1", voice="nova")
+
+
 @pytest.mark.parametrize(
     ("asked", "named"),
     [

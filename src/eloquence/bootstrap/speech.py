@@ -1,6 +1,7 @@
 """The stages of the settings, each one used alone: hearing a recording or what is being said,
 speaking a text, answering a chat or passing it on."""
 
+import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
@@ -58,12 +59,12 @@ class Speech:
         """Raises ConfigurationError when nobody can serve the stage."""
         self._ready(self.choice(stage, language))
 
-    def passes_on(self, language: Language) -> bool:
-        """Whether chats go to a host that speaks OpenAI's protocol, which needs no translation.
-        Raises ConfigurationError."""
-        from eloquence.providers.openai import HostedModelOptions
+    def passes_on(self, stage: Stage, language: Language) -> bool:
+        """Whether the stage, `llm` or `tts`, is a host that speaks OpenAI's protocol, which needs
+        no translation. Raises ConfigurationError."""
+        from eloquence.providers.openai import HostedModelOptions, SpeechOptions
 
-        return isinstance(self.choice("llm", language).options, HostedModelOptions)
+        return isinstance(self.choice(stage, language).options, HostedModelOptions | SpeechOptions)
 
     @asynccontextmanager
     async def passed_on(
@@ -88,6 +89,38 @@ class Speech:
         async with passing.passed_on(
             client, host, path, asked, headers=headers, patience=patience
         ) as answer:
+            yield answer
+
+    @asynccontextmanager
+    async def speech_passed_on(
+        self,
+        wanted: Mapping[str, Any],
+        language: Language,
+        *,
+        headers: Mapping[str, str],
+        patience: "Patience",
+    ) -> "AsyncIterator[Answer]":
+        """The sound of the host of the settings for a request in OpenAI's shape, in which what is
+        not named is the settings'. Raises ConfigurationError, TextToSpeechError."""
+        from eloquence.providers import passing
+
+        chosen = self._ready(self.choice("tts", language))
+        options: Any = chosen.options
+        speed = min(4.0, max(0.25, options.speed * wanted["speed"]))
+        asked = {
+            **wanted,
+            "model": wanted["model"] or options.chosen_model(),
+            "voice": wanted["voice"] or options.voice or "nova",
+            "speed": speed,
+        }
+        client = self._resources.get(
+            "passing client", partial(passing.new_client, patience), passing.close
+        )
+        body = json.dumps(asked).encode()
+        async with passing.passed_on(
+            client, options.host(), "/audio/speech", body,
+            headers=headers, patience=patience, stage="tts",
+        ) as answer:  # fmt: skip
             yield answer
 
     @asynccontextmanager

@@ -17,9 +17,14 @@ from eloquence.conversation.faults import seconds_until, status_cause
 from eloquence.errors import ProviderError
 from eloquence.providers._failures import failure
 from eloquence.providers._hosts import Host
+from eloquence.registry import Stage
 
 EVENTS = "text/event-stream"
-_KINDS = frozenset({"application/json", EVENTS})
+_KINDS: Mapping[Stage, frozenset[str]] = {
+    "llm": frozenset({"application/json", EVENTS}),
+    "tts": frozenset({"application/octet-stream", EVENTS}),
+}
+"""What is an answer; to a request for speech, any sound is too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +66,10 @@ async def passed_on(
     *,
     headers: Mapping[str, str],
     patience: Patience,
+    stage: Stage = "llm",
 ) -> AsyncIterator[Answer]:
     """The host's answer to `body` (a GET without one); leaving closes the connection if it is not
-    at its end. Raises LanguageModelError with the cause and, from 429, when to try again."""
+    at its end. Raises the stage's ProviderError with the cause and, from 429, when to try again."""
     until = asyncio.get_running_loop().time() + patience.connect + patience.whole
     asked = {"Accept-Encoding": "identity", **headers}
     if body is not None:
@@ -76,19 +82,22 @@ async def passed_on(
     try:
         response = await client.send(request, stream=True)
     except httpx.HTTPError as error:
-        raise _unanswered(host, error) from None
+        raise _unanswered(stage, host, error) from None
     try:
         if response.status_code != 200:
-            raise refusal(host, response.status_code, response.headers.get("retry-after", ""))
+            after = response.headers.get("retry-after", "")
+            raise refusal(host, response.status_code, after, stage)
         kind = response.headers.get("content-type", "").split(";")[0].strip().lower()
-        if kind not in _KINDS:
-            raise failure("llm", host.name, "bad_answer", mend=f"Check the address {host.url}.")
-        yield Answer(kind, _pieces(host, response, until))
+        if not (kind in _KINDS[stage] or (stage == "tts" and kind.startswith("audio/"))):
+            raise failure(stage, host.name, "bad_answer", mend=f"Check the address {host.url}.")
+        yield Answer(kind, _pieces(stage, host, response, until))
     finally:
         await response.aclose()
 
 
-async def _pieces(host: Host, response: httpx.Response, until: float) -> AsyncIterator[bytes]:
+async def _pieces(
+    stage: Stage, host: Host, response: httpx.Response, until: float
+) -> AsyncIterator[bytes]:
     pieces = response.aiter_bytes()
     first = True
     while True:
@@ -96,25 +105,27 @@ async def _pieces(host: Host, response: httpx.Response, until: float) -> AsyncIt
             async with asyncio.timeout_at(until):
                 piece = await anext(pieces, b"")
         except (httpx.HTTPError, TimeoutError) as error:
-            raise _unanswered(host, error) from None
+            raise _unanswered(stage, host, error) from None
         if first and not piece:
-            raise failure("llm", host.name, "bad_answer", mend="Try again in a moment.")
+            raise failure(stage, host.name, "bad_answer", mend="Try again in a moment.")
         if not piece:
             return
         first = False
         yield piece
 
 
-def refusal(host: Host, status: int, retry_after: str = "") -> ProviderError:
+def refusal(host: Host, status: int, retry_after: str = "", stage: Stage = "llm") -> ProviderError:
     """What it means that the host answered with this status, and what to do (LLM-06, LLM-07)."""
     cause = status_cause(status) if status >= 400 else "bad_answer"
     mend = f"Check the address {host.url}."
     if status == 508:
-        mend = "Its address leads back to this service. Give llm a base_url: see docs/settings.md."
+        mend = f"Its address leads back to this service. Give {stage} a base_url."
     elif cause == "authentication":
         mend = f"HTTP {status}: unauthorized. Check {host.variable}, then start this service again."
     elif status == 404:
         mend = f"HTTP 404. Check the address {host.url}, and the name of the model."
+    elif cause == "bad_request" and stage == "tts":
+        mend = f"HTTP {status}: invalid request. Check the names of the model and of the voice."
     elif cause == "bad_request":
         mend = (
             f"HTTP {status}: invalid request. Check the name of the model, and that each message "
@@ -125,13 +136,13 @@ def refusal(host: Host, status: int, retry_after: str = "") -> ProviderError:
     elif cause in ("internal", "timeout"):
         mend = f"HTTP {status}. Try again in a moment."
     after = seconds_until(retry_after, datetime.now(UTC)) if cause == "rate_limit" else None
-    return failure("llm", host.name, cause, mend=mend, after=after)
+    return failure(stage, host.name, cause, mend=mend, after=after)
 
 
-def _unanswered(host: Host, error: Exception) -> ProviderError:
+def _unanswered(stage: Stage, host: Host, error: Exception) -> ProviderError:
     late = isinstance(error, httpx.TimeoutException | TimeoutError)
     mend = f"Check the address {host.url} and the network."
-    return failure("llm", host.name, "timeout" if late else "unreachable", mend=mend)
+    return failure(stage, host.name, "timeout" if late else "unreachable", mend=mend)
 
 
 def chat(body: bytes, model: str, refuses: frozenset[str] = frozenset()) -> bytes:

@@ -1,16 +1,33 @@
 """An answer that is sent while it is made."""
 
 import logging
+import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from eloquence.errors import EloquenceError
+from eloquence.server.services._problems import problem
 
 log = logging.getLogger("eloquence.service")
+
+_OURS = f"eloquence-{secrets.token_hex(8)}"
+"""This process in `Via` (RFC 9110, 7.6.3), so that no request goes round in a circle."""
+
+
+def onward(request: Request) -> Mapping[str, str] | None:
+    """The headers with which a request goes on to a host; None when it has been here before."""
+    via = request.headers.get("via", "")
+    return None if _OURS in via else {"Via": f"{via}, 1.1 {_OURS}".removeprefix(", ")}
+
+
+def circle() -> Response:
+    """The answer to a request that has been here before."""
+    return problem(508, "configuration", "The address of the host leads back to this service.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ class Service:
         self.stage = stage
         self.speech = speech
         self.patience = patience or Patience()
-        """For language models."""
+        """For hosts that a request goes on to, and for language models."""
         self._warm = warm
         self._lacking: EloquenceError | None = None
 
@@ -160,7 +160,7 @@ def application(
 ) -> FastAPI:
     """The service of one stage: its routes, its health, and what protects it. `warm` uses the
     stage once, so that whoever comes first need not wait for models to be loaded; `patience` is
-    for a language model."""
+    for hosts that requests go on to, and for language models."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -3,7 +3,6 @@ settings name (LLM-01). To a host that speaks OpenAI's protocol it goes on as it
 alone gets the key (LLM-02, LLM-08)."""
 
 import json
-import secrets
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 
@@ -14,16 +13,14 @@ from eloquence.config import Settings
 from eloquence.errors import EloquenceError
 from eloquence.providers.passing import EVENTS, Answer, Patience
 from eloquence.server.services import _chat
-from eloquence.server.services._flow import Body, Flow
-from eloquence.server.services._problems import problem, told
+from eloquence.server.services._flow import Body, Flow, circle, onward
+from eloquence.server.services._problems import told
 from eloquence.server.services._service import Answering, Service, application
 
 MOST_BYTES = 1024 * 1024
 AT_ONCE = 128
 """Most of an answer's time is the host's, not ours."""
 
-_OURS = f"eloquence-{secrets.token_hex(8)}"
-"""This process in `Via` (RFC 9110, 7.6.3), so that no request goes round in a circle."""
 _UNKEPT = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 router = APIRouter()
@@ -33,7 +30,7 @@ router = APIRouter()
 async def complete(request: Request, served: Answering) -> Response:
     """The answer of the language model, whole or (`"stream": true`) as it is written."""
     body = await request.body()
-    if served.speech.passes_on(served.language):
+    if served.speech.passes_on("llm", served.language):
         return _passed_on(request, served, "/chat/completions", body)
     asked = _chat.asked(body)
     if asked.stream:
@@ -46,7 +43,7 @@ async def complete(request: Request, served: Answering) -> Response:
 @router.get("/v1/models", response_model=None)
 async def models(request: Request, served: Answering) -> Response:
     """The models that there are: those of the host, or the one that the settings name."""
-    if served.speech.passes_on(served.language):
+    if served.speech.passes_on("llm", served.language):
         return _passed_on(request, served, "/models", None)
     served.speech.check("llm", served.language)
     chosen = served.speech.choice("llm", served.language)
@@ -54,14 +51,14 @@ async def models(request: Request, served: Answering) -> Response:
 
 
 def _passed_on(request: Request, served: Service, path: str, body: bytes | None) -> Response:
-    via = request.headers.get("via", "")
-    if _OURS in via:
-        return problem(508, "configuration", "The address of the host leads back to this service.")
+    headers = onward(request)
+    if headers is None:
+        return circle()
     answering = served.speech.passed_on(
         path,
         body,
         served.language,
-        headers={"Via": f"{via}, 1.1 {_OURS}".removeprefix(", ")},
+        headers=headers,
         patience=served.patience,
     )
     return Flow(_body(answering))

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanage
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from anyio import to_thread
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from starlette.responses import Response
 
@@ -16,12 +16,14 @@ from eloquence.coaching.character import Language
 from eloquence.config import Settings
 from eloquence.errors import TextToSpeechError
 from eloquence.protocol import OUTPUT_RATE
-from eloquence.server.services._flow import Body, Flow
+from eloquence.providers.passing import Patience
+from eloquence.server.services._flow import Body, Flow, circle, onward
 from eloquence.server.services._service import Speaking, application
 from eloquence.storage.encoding import ENCODINGS, Format, encoded
 
 if TYPE_CHECKING:
     from eloquence.conversation.speech import Spoken
+    from eloquence.providers.passing import Answer
 
 MOST_CHARACTERS = 5_000
 MOST_BYTES = 64 * 1024
@@ -79,18 +81,36 @@ async def speak(wanted: Wanted, served: Speaking) -> Response:
 
 
 @router.post("/v1/audio/speech", response_model=None)
-async def speech(wanted: WantedInput, served: Speaking) -> Response:
-    """The same in OpenAI's shape."""
+async def speech(request: Request, wanted: WantedInput, served: Speaking) -> Response:
+    """The same in OpenAI's shape. To a host that speaks OpenAI's protocol it goes on as it came,
+    and its sound comes back as it is made."""
+    language = wanted.language or served.language
+    voice = wanted.voice if isinstance(wanted.voice, str) else wanted.voice.id
+    if served.speech.passes_on("tts", language):
+        headers = onward(request)
+        if headers is None:
+            return circle()
+        asked = wanted.model_dump(exclude={"language"}, exclude_defaults=True)
+        asked |= {"model": wanted.model, "voice": voice, "speed": wanted.speed}
+        return Flow(
+            _passed_on(
+                served.speech.speech_passed_on(
+                    asked, language, headers=headers, patience=served.patience
+                )
+            )
+        )
     speaking = served.speech.spoken(
-        wanted.input,
-        wanted.language or served.language,
-        voice=wanted.voice if isinstance(wanted.voice, str) else wanted.voice.id,
-        model=wanted.model,
-        pace=wanted.speed,
+        wanted.input, language, voice=voice, model=wanted.model, pace=wanted.speed
     )
     if wanted.stream_format == "sse":
         return Flow(_events(speaking, wanted.response_format))
     return await _sounding(speaking, wanted.response_format)
+
+
+@asynccontextmanager
+async def _passed_on(answering: "AbstractAsyncContextManager[Answer]") -> AsyncIterator[Body]:
+    async with answering as answer, aclosing(_bounded(answer.pieces)) as pieces:
+        yield Body(answer.kind, pieces)
 
 
 async def _sounding(speaking: "AbstractAsyncContextManager[Spoken]", form: Format) -> Response:
@@ -160,6 +180,16 @@ async def _warm(speech: Speech, language: Language) -> None:
             pass
 
 
-def create_app(settings: Settings, *, at_once: int = AT_ONCE) -> FastAPI:
+def create_app(
+    settings: Settings, *, at_once: int = AT_ONCE, patience: Patience | None = None
+) -> FastAPI:
     """The speaking service for these settings, for at most so many texts at once."""
-    return application("tts", settings, router, most_bytes=MOST_BYTES, at_once=at_once, warm=_warm)
+    return application(
+        "tts",
+        settings,
+        router,
+        most_bytes=MOST_BYTES,
+        at_once=at_once,
+        warm=_warm,
+        patience=patience,
+    )
