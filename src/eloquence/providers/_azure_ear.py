@@ -249,11 +249,12 @@ class _Line:
         self._sound.close()
 
     def leave(self) -> None:
-        """Lets go. The SDK may take ten seconds to hang up on a host that is silent: nobody waits
-        for it, and it tells nothing any more."""
-        told = self._recogniser
+        """Lets go, once. The SDK may take ten seconds to hang up on a host that is silent, and as
+        many to forget a recogniser: nobody waits for either, and it tells nothing any more."""
+        told, connection, sound = self._recogniser, self._connection, self._sound
+        del self._recogniser, self._connection, self._sound, self._starting
         for signal in (
-            self._connection.connected,
+            connection.connected,
             told.speech_start_detected,
             told.recognizing,
             told.recognized,
@@ -261,8 +262,9 @@ class _Line:
             told.session_stopped,
         ):
             signal.disconnect_all()
-        self._sound.close()
-        threading.Thread(target=told.stop_continuous_recognition, daemon=True).start()
+        threading.Thread(
+            target=_hang_up, args=(told, connection, sound), name="azure hangs up", daemon=True
+        ).start()
 
     def _tell(self, what: Callable[..., None], *said: Any) -> None:
         with suppress(RuntimeError):  # the loop has been closed meanwhile
@@ -284,6 +286,19 @@ class _Line:
     def _finish(self, failed: APIError | None) -> None:
         if not self.ended.done():
             self.ended.set_result(failed)
+
+
+def _hang_up(
+    recogniser: speech.SpeechRecognizer,
+    connection: speech.Connection,
+    sound: speech.audio.PushAudioInputStream,
+) -> None:
+    """Ends what it alone still refers to, so that it is also forgotten here. In another order the
+    SDK waits twice."""
+    with suppress(RuntimeError):
+        recogniser.stop_continuous_recognition()
+    with suppress(RuntimeError):
+        sound.close()
 
 
 def failure_of(code: speech.CancellationErrorCode, details: str) -> APIError | None:

@@ -18,7 +18,14 @@ from google.cloud.speech_v2.services.speech.transports import (
 )
 from google.oauth2.service_account import Credentials
 from livekit import rtc
-from livekit.agents import APIConnectionError, APIConnectOptions, APIError, APIStatusError
+from livekit.agents import (
+    APIConnectionError,
+    APIConnectOptions,
+    APIError,
+    APIStatusError,
+    APITimeoutError,
+    utils,
+)
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, NotGivenOr
 from livekit.plugins import google as plugin
 from livekit.plugins.google.stt import SpeechStream
@@ -27,8 +34,10 @@ from eloquence.conversation.stages import Resources
 
 _SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
 _CONNECT_SECONDS = 3.0
-_AGED = (OutOfRange, InternalServerError)
-"""How a stream ends that is too old; the second when sound was just being sent on it."""
+_CUT = "Internal error from Core"
+"""What the client says when a stream ends while sound is being sent, or cannot be read."""
+_LAST_SECONDS = 4.0
+"""After the sound has ended, until all that was heard must have been told."""
 _SHORT_SECONDS = 10.0
 """A stream that was over sooner did not end for its age."""
 _READY = grpc.ChannelConnectivity.READY
@@ -142,6 +151,11 @@ class RecognisedStream(SpeechStream):
         super().__init__(**given)
         self._before = 0.0
         self._given = 0.0
+        self._said_all = asyncio.Event()
+
+    def end_input(self) -> None:
+        super().end_input()
+        self._said_all.set()
 
     async def _run(self) -> None:
         self._before, self._given = self.start_time_offset, 0.0
@@ -155,17 +169,37 @@ class RecognisedStream(SpeechStream):
     async def _heard_out(self) -> bool:
         """Hears until the sound is over; False when Google ended the stream before, as it may."""
         try:
-            await super()._run()
+            await self._in_time()
+        except APIConnectionError as error:
+            if isinstance(error.__cause__, AttributeError | TypeError | ValueError):
+                raise APIError("What Google sends cannot be read.") from None
+            raise
         except APIStatusError as error:
-            lasted = time.time() - self._session_connected_at
-            if isinstance(error.__cause__, _AGED) and lasted > _SHORT_SECONDS:
+            why, lasted = error.__cause__, time.time() - self._session_connected_at
+            cut = isinstance(why, InternalServerError) and why.message == _CUT
+            if (cut or isinstance(why, OutOfRange)) and lasted > _SHORT_SECONDS:
                 return False
+            if cut:
+                raise APIError("What Google sends cannot be read.") from None
             if error.status_code == ServiceUnavailable.code:
                 raise APIConnectionError("Google went away.") from None
             raise APIStatusError("Google refused.", status_code=error.status_code) from None
         if not self._input_ch.closed:
             raise APIError("Google ended the stream, or what it sends cannot be read.")
         return True
+
+    async def _in_time(self) -> None:
+        """What the plugin does, which waits without end for the last words."""
+        hearing = asyncio.create_task(super()._run())
+        ending = asyncio.create_task(self._said_all.wait())
+        try:
+            await asyncio.wait({hearing, ending}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({hearing}, timeout=_LAST_SECONDS)
+            if not hearing.done():
+                raise APITimeoutError("Google did not tell in time what it heard last.")
+            hearing.result()
+        finally:
+            await utils.aio.cancel_and_wait(hearing, ending)
 
     def _build_streaming_config(self) -> Any:
         self.start_time_offset = self._before + self._given

@@ -79,6 +79,17 @@ async def test_a_host_that_takes_the_call_and_says_nothing_is_not_waited_for(
     assert cause_of(caught.value) in {"timeout", "unreachable"}
 
 
+async def test_the_last_words_are_not_waited_for_without_end(
+    vendor: Google, resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eloquence.providers._google._LAST_SECONDS", 0.3)
+    vendor.mode = "stall_mid"
+    async with asyncio.timeout(4):
+        with pytest.raises(APIError) as caught:
+            await heard(recogniser(vendor.options, resources), SAID)
+    assert cause_of(caught.value) == "timeout"
+
+
 async def test_a_host_whose_certificate_nobody_vouches_for_is_not_spoken_to(
     vendor: Google, resources: Resources
 ) -> None:
