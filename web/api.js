@@ -105,6 +105,18 @@ import { t } from "./i18n.js";
 /** @typedef {{id: string, kind: string, text: string, noted_at: number}} Fact */
 /** @typedef {{available: boolean, on: boolean, facts: Fact[]}} Memory */
 
+/**
+ * @typedef {object} Plugin
+ * @property {string} name
+ * @property {string | null} package null for one that is not installed
+ * @property {boolean} enabled
+ * @property {boolean} off whether it kept failing and was switched off
+ * @property {number} calls
+ * @property {number} failures
+ * @property {number} seconds that all its calls took
+ */
+/** @typedef {{locked: string, plugins: Plugin[]}} Plugins */
+
 /** What went wrong, in words, and what the reader can do. */
 export class Problem extends Error {
   /** @param {{title: string, detail?: string, mend?: string, code?: string, status?: number,
@@ -254,6 +266,12 @@ export const chooseEngine = (stage, wanted) => ask(`providers/${stage}`, put(wan
 
 /** What the vendors themselves say. @param {string} stage @returns {Promise<Record<string, ByLanguage<Readiness>>>} */
 export const checkEngines = (stage) => ask(`providers/${stage}/check`, { method: "POST" });
+
+/** @returns {Promise<Plugins>} */
+export const plugins = () => ask("plugins");
+
+/** @param {string} name @param {boolean} on @returns {Promise<Plugins>} */
+export const letTakePart = (name, on) => ask(`plugins/${encodeURIComponent(name)}`, put({ on }));
 
 // Rooms. A server that does not answer in time is asked again.
 

@@ -68,6 +68,10 @@ RULES: dict[tuple[str, str], Rule] = {
     ("POST", "/api/v1/models/{name}"): Rule("operator", 502, "model", path={"name": "nothing"}),
     ("GET", "/metrics/sessions"): Rule("operator", 200),
     ("GET", "/metrics/plugins"): Rule("operator", 200),
+    ("GET", "/api/v1/plugins"): Rule("operator", 200),
+    ("PUT", "/api/v1/plugins/{name}"): Rule(
+        "operator", 409, "plugin", path={"name": "nothing"}, body={"on": True}
+    ),
     ("GET", "/api/v1/memory"): Rule("learner", 200),
     ("PUT", "/api/v1/memory"): Rule("learner", 409, "plugin", body={"on": True}),
     ("DELETE", "/api/v1/memory"): Rule("learner", 204),

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import pytest
@@ -114,3 +115,24 @@ def test_operators_alone_are_told_of_a_plugin_that_is_switched_off(served: Remem
     told = served.ask("GET", "/api/v1/status", "omar").json()["problems"]
     assert [one.split()[2] for one in told] == ["profanity_filter"]
     assert served.ask("GET", "/api/v1/status", "ada").json()["problems"] == []
+
+
+def test_an_operator_lets_a_plugin_take_part_without_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PRV-06: written to the settings file, and in use from the next conversation on."""
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "eloquence.toml"
+    file.write_text("# ours\n", encoding="utf-8")
+    for served in serving(load(data=tmp_path / "data")):
+        url = f"{served.url}/api/v1/plugins"
+        assert not any(one["enabled"] for one in httpx.get(url, timeout=60).json()["plugins"])
+        answer = httpx.put(f"{url}/example", json={"on": True}, timeout=60)
+        enabled = [one["name"] for one in answer.json()["plugins"] if one["enabled"]]
+        assert enabled == ["example"]
+        assert file.read_text(encoding="utf-8").startswith("# ours\n")
+        assert served.get("/metrics/plugins").json()["active_count"] == 1
+        missing = httpx.put(f"{url}/nothing", json={"on": True}, timeout=60)
+        assert (missing.status_code, missing.json()["code"]) == (409, "plugin")
+        httpx.put(f"{url}/example", json={"on": False}, timeout=60)
+        assert served.get("/metrics/plugins").json()["active_count"] == 0

@@ -306,6 +306,13 @@ def engines() -> Message:
 LOCAL = {"id": "", "name": "", "role": "operator"}
 
 
+def plugin(name: str, **changes: Any) -> Message:
+    figures = {"calls": 0, "failures": 0, "timeouts": 0, "seconds": 0.01, "counted": {}}
+    return {
+        "name": name, "package": f"{name} 1.0", "enabled": False, "off": False, **figures, **changes
+    }  # fmt: skip
+
+
 def problem(status: int, code: str, wait: int | None = None, **fields: Any) -> web.Response:
     """A refusal as the server would write it."""
     body = {"title": code, "status": status, "detail": "", "code": code, "mend": "", **fields}
@@ -335,6 +342,8 @@ class StandIn:
         self.asked: list[dict[str, str]] = []
         self.progress = progress()
         self.engines = engines()
+        shown = [plugin("example"), plugin("units", calls=4)]
+        self.plugins: Message = {"locked": "", "plugins": shown}
         self.memory: Message = {
             "available": True,
             "on": True,
@@ -411,6 +420,8 @@ class StandIn:
                 web.get(f"{api}/progress", self._progress),
                 web.delete(f"{api}/sessions/{{id}}", self._delete),
                 web.get(f"{api}/models", self._models),
+                web.get(f"{api}/plugins", self._plugins),
+                web.put(f"{api}/plugins/{{name}}", self._take_part),
                 web.get(f"{api}/memory", self._memory),
                 web.put(f"{api}/memory", self._remember),
                 web.delete(f"{api}/memory", self._forget),
@@ -624,6 +635,17 @@ class StandIn:
     async def _delete(self, request: web.Request) -> web.Response:
         self.deleted.append(request.match_info["id"])
         return web.Response(status=204)
+
+    async def _plugins(self, request: web.Request) -> web.Response:
+        return web.json_response(self.plugins)
+
+    async def _take_part(self, request: web.Request) -> web.Response:
+        name, wanted = request.match_info["name"], await request.json()
+        if refusals := self.refusals.get("takePart"):
+            return refusals.pop(0)
+        (one,) = [one for one in self.plugins["plugins"] if one["name"] == name]
+        one |= {"enabled": wanted["on"], "off": False}
+        return web.json_response(self.plugins)
 
     async def _memory(self, request: web.Request) -> web.Response:
         return web.json_response(self.memory)

@@ -68,6 +68,7 @@ def test_every_message_is_used(language: str) -> None:
         "engines.warning.",
         "engines.fallback.",
         "memory.kind.",
+        "plugins.about.",
         "mic.",
         "status.",
         "problem.",

@@ -16,8 +16,8 @@ pytestmark = pytest.mark.e2e
 WEB = Path(__file__).resolve().parents[2] / "web"
 VIEWS = [
     "#/", "#/exercise/entretien", "#/exercise/entretien/microphone", "#/report/s-20261121-1",
-    "#/report/fresh", "#/compare/a/b", "#/progress", "#/history", "#/about", "#/engines", "#/memory",
-    "#/report/unknown",
+    "#/report/fresh", "#/compare/a/b", "#/progress", "#/history", "#/about", "#/engines",
+    "#/memory", "#/report/unknown",
 ]  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import { icon } from "../icons.js";
 import { known, language, t } from "../i18n.js";
 import { problemWords, providerWords } from "../words.js";
 import { back } from "./parts.js";
+import { plugins } from "./plugins.js";
 
 /** @typedef {import("../api.js").Engines} Engines */
 /** @typedef {import("../api.js").EngineStage} EngineStage */
@@ -25,7 +26,7 @@ const MOST = 3;
 
 /** @returns {Promise<import("../main.js").Shown>} */
 export async function engines() {
-  const found = await api.engines();
+  const [found, taking] = await Promise.all([api.engines(), api.plugins()]);
   return {
     title: t("engines.title"),
     node: h(
@@ -41,6 +42,7 @@ export async function engines() {
         h("div", {}, h("p", {}, h("strong", {}, t("engines.problem"))), h("p", { class: "detail" }, found.problem.detail, " ", found.problem.mend)),
       ),
       ...found.stages.map((stage) => section(stage)),
+      plugins(taking),
       h("p", { class: "muted" }, t("engines.file", { file: found.file })),
     ),
   };

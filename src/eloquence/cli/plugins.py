@@ -74,10 +74,13 @@ def _row(name: str, package: str, known: "Figures | None") -> tuple[str, ...]:
 def add_plugin(plugin: Name = None, name: Named = None) -> None:
     """Let a plugin take part in the conversations that begin from now on, also one that was
     switched off. It is tried first, in a process of its own."""
-    from eloquence.ops.plugins import enable
+    import asyncio
+
+    from eloquence.ops.plugins import enable, switch_on
 
     wanted = _wanted(plugin, name)
     about, settings = enable(wanted)
+    asyncio.run(switch_on(settings, wanted))
     typer.echo(f"{wanted} takes part in the conversations that begin from now on.")
     if about.required:
         typer.echo(

@@ -11,7 +11,8 @@ from eloquence.storage.sessions import open_store
 def enable(name: str) -> tuple[About, Settings]:
     """Lets a plugin take part in the conversations that begin from now on, once it has started and
     answered in a process of its own; what it says of itself, and the settings as they are then.
-    Raises PluginError, ConfigurationError, StorageError; nothing is changed then."""
+    One that was switched off stays so until `switch_on`. Raises PluginError, ConfigurationError;
+    nothing is changed then."""
     plugins = load().plugins
     limits = Limits(seconds=plugins.seconds, memory=plugins.memory_mb << 20)
     about = asyncio.run(tried(Wanted(name, plugins.options.get(name, {})), limits))
@@ -29,17 +30,19 @@ def enable(name: str) -> tuple[About, Settings]:
             added["required"] = [*required]
         return {**found, "plugins": {**rest, **added}}
 
-    settings = change(with_it)
-    asyncio.run(_switch_on(settings, name))
-    return about, settings
+    return about, change(with_it)
 
 
 def disable(name: str) -> Settings:
     """Lets a plugin take part no more; the settings as they are then. Raises
     ConfigurationError."""
-    return set_plugins([one for one in load().plugins.enabled if one != name])
+    settings = load()
+    if name not in settings.plugins.enabled:
+        return settings
+    return set_plugins([one for one in settings.plugins.enabled if one != name])
 
 
-async def _switch_on(settings: Settings, name: str) -> None:
+async def switch_on(settings: Settings, name: str) -> None:
+    """Takes back a plugin that was switched off. Raises StorageError."""
     async with open_store(settings.database, settings.recordings) as store:
         await store.plugins.switch_on(name)

@@ -39,7 +39,7 @@ from eloquence.errors import (
     StorageError,
     TooManyError,
 )
-from eloquence.server import api, engines, memory, metrics, rooms, sign_in, talk
+from eloquence.server import api, engines, memory, metrics, plugins, rooms, sign_in, talk
 from eloquence.server.addresses import Addresses
 from eloquence.server.downloads import Downloads
 from eloquence.server.guard import Guard
@@ -120,6 +120,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(rooms.router)
     app.include_router(metrics.router)
     app.include_router(memory.router)
+    app.include_router(plugins.router)
     app.include_router(engines.router)
 
     @app.get("/health")
