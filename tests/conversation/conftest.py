@@ -45,7 +45,9 @@ class Talk:
     """What a scripted conversation runs with; change a field before `held`."""
 
     folder: Path
-    stt: ScriptedSTT | Recognisers = field(default_factory=lambda: ScriptedSTT(["Bonjour Marie."]))
+    stt: ScriptedSTT = field(default_factory=lambda: ScriptedSTT(["Bonjour Marie."]))
+    recognisers: Recognisers | None = None
+    """Recognisers in place of `stt`."""
     llm: ScriptedLLM = field(default_factory=lambda: ScriptedLLM(["Très bien, merci à vous."]))
     answers: Answers | None = None
     """Answers in place of `llm`."""
@@ -106,12 +108,10 @@ class Talk:
             scenario=scenario,
             character=library.character(exercise.character, self.hello.language),
             lines=library.lines(self.hello.language),
-            stages=Stages(stt=self.stt, llm=self.answers or self.llm, tts=self.tts),
-            chains=[
-                stage.chain
-                for stage in (self.stt, self.answers)
-                if isinstance(stage, Recognisers | Answers)
-            ],
+            stages=Stages(
+                stt=self.recognisers or self.stt, llm=self.answers or self.llm, tts=self.tts
+            ),
+            chains=[stage.chain for stage in (self.recognisers, self.answers) if stage is not None],
             statuses={},
             last_turn=self.last_turn,
             by_ear=self.by_ear,

@@ -105,7 +105,7 @@ def test_with_nobody_to_take_over_the_learner_is_told_and_the_exercise_goes_on(
 ) -> None:
     """S01, S02, S05: told aloud within 3 s and by a notice; every turn is kept with its sound."""
     vendor = Vendor()
-    talk.stt = recognisers(vendor)
+    talk.recognisers = recognisers(vendor)
     talk.llm.replies = ["Bien, racontez-moi la suite."]
     ends: list[float] = []
 
@@ -144,7 +144,7 @@ def test_another_recogniser_takes_over_and_no_word_is_lost(
 ) -> None:
     """S03, S04: nothing is told, as nothing was lost."""
     vendor = Vendor(fault)
-    talk.stt = recognisers(vendor, Vendor())
+    talk.recognisers = recognisers(vendor, Vendor())
     ends: list[float] = []
 
     async def script(learner: Learner) -> None:
@@ -165,7 +165,7 @@ def test_another_recogniser_takes_over_and_no_word_is_lost(
 def test_what_is_typed_is_answered_by_the_model_while_nobody_is_understood(
     talk: Talk, sentence: bytes
 ) -> None:
-    talk.stt = recognisers(Vendor("refused"))
+    talk.recognisers = recognisers(Vendor("refused"))
 
     async def script(learner: Learner) -> None:
         await learner.quiet()
@@ -181,7 +181,7 @@ def test_what_is_typed_is_answered_by_the_model_while_nobody_is_understood(
 
 
 def test_by_key_a_turn_that_nobody_understands_is_answered_too(talk: Talk, sentence: bytes) -> None:
-    talk.stt = recognisers(Vendor("hang"))
+    talk.recognisers = recognisers(Vendor("hang"))
     talk.hello = talk.hello.model_copy(update={"push_to_talk": True})
 
     async def script(learner: Learner) -> None:
@@ -222,7 +222,7 @@ def noise(seconds: float, *, pink: bool) -> NDArray[np.float32]:
 @pytest.mark.parametrize("kind", ["white", "pink", "music"])
 def test_ten_minutes_of_noise_make_at_most_one_turn(talk: Talk, kind: str) -> None:
     """S06, with the real voice activity model, while no recogniser knows any words."""
-    talk.stt = recognisers(Vendor("empty"))
+    talk.recognisers = recognisers(Vendor("empty"))
     talk.duration = 1_200.0
     sound = pcm(music(60.0) if kind == "music" else noise(60.0, pink=kind == "pink"))
 
