@@ -17,6 +17,7 @@ from eloquence.testing.contract import Subject, subject
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "providers.md"
 NOTES = "CONTRACT_NOTES"
 """A file to which the outcomes are added instead, for scripts/generate_providers.py."""
+OF_ANOTHER_PACKAGE = "needs options that its own package knows"
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def one(provider_name: tuple[Stage, str], tmp_path: Path) -> Iterator[Subject]:
         with subject(*provider_name, tmp_path) as made:
             yield made
     except LookupError:
-        pytest.skip("needs options that are known to its own package")
+        pytest.skip(OF_ANOTHER_PACKAGE)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -54,7 +55,9 @@ def pytest_runtest_makereport(
     if notes:
         with Path(notes).open("a", encoding="utf-8") as file:
             file.write(json.dumps([stage, name, kind, outcome]) + "\n")
-    elif outcome != "✗" and (written := _written(stage).get((name, kind))) != outcome:
+    elif outcome in ("✗", OF_ANOTHER_PACKAGE):
+        return report
+    elif (written := _written(stage).get((name, kind))) != outcome:
         report.outcome = "failed"
         report.longrepr = (
             f"docs/providers.md says {written!r} of {stage} {name}, {kind}; it is {outcome!r}. "

@@ -142,7 +142,7 @@ async def test_a_failure_is_told_once_in_time_with_its_cause(
         pytest.skip(LOCAL)
     one.fail(mode)
     model = one.made(resources)
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(8):
         with pytest.raises(APIError) as caught:
             await answer(model, said("Bonjour"))
     assert cause_of(caught.value) in causes

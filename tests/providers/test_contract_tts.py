@@ -171,7 +171,7 @@ async def test_a_failure_is_told_once_in_time_with_its_cause(
         pytest.skip(LOCAL)
     one.fail(mode)
     voice = one.made(resources)
-    async with asyncio.timeout(4):
+    async with asyncio.timeout(8):
         with pytest.raises(APIError) as caught:
             await voice.synthesize("Bonjour.", conn_options=ONCE).collect()
     assert cause_of(caught.value) in causes

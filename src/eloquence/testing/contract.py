@@ -54,7 +54,7 @@ LOCAL = "local: no host is asked"
 
 RETRY_AFTER = 7.0
 """Seconds for which a host asks to be left alone when it answers 429."""
-HASTE: Mapping[str, float] = {"first": 0.4, "idle": 0.4, "total": 3.0, "patience": 0.4}
+HASTE: Mapping[str, float] = {"first": 0.8, "idle": 0.8, "total": 5.0, "patience": 0.8}
 """Deadlines, in seconds, for those providers that have such options."""
 _SETTLED = 3.0
 
