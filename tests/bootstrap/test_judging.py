@@ -132,6 +132,20 @@ async def test_of_several_servers_one_judges_what_a_worker_held(
     assert len(judging) <= 3 * len([one for one in criteria if not one.delivery]) + 1
 
 
+async def test_what_another_server_has_judged_meanwhile_is_not_judged_again(
+    open_with: Open, services: Services
+) -> None:
+    first, second = await open_with(None, **ROOMS), await open_with(None, **ROOMS)
+    await keep(first.store, session("s1", **BY_MODEL), question(0), told())
+    seen = await second.store.get("s1")
+    await first.reports.report("s1")
+    await first.reports.judged("s1")
+    asked = len(services.asked)
+    second.reports._judging.begin(seen, None)
+    await second.reports.judged("s1")
+    assert len(services.asked) == asked
+
+
 async def test_what_a_server_that_died_was_judging_is_judged_by_another(open_with: Open) -> None:
     eloquence = await open_with(None, **ROOMS)
     await keep(eloquence.store, session("s1", **BY_MODEL), question(0), told())

@@ -123,6 +123,9 @@ class Judging:
                 if not await self._store.begin_judging(session_id, LONGEST):
                     return
                 try:
+                    # Another server may have been done just before this one began.
+                    if (await self._store.get(session_id)).judgement != stored.judgement:
+                        return
                     async with asyncio.timeout(LONGEST):
                         await self._keep(session_id, await self._asked(stored, weakest))
                 finally:
