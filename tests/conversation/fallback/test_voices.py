@@ -137,7 +137,7 @@ def test_a_voice_that_is_well_is_heard_as_soon_as_if_it_were_alone(pace: float) 
 
     found = heard(spoken_by(scripted(first=0.3, pace=pace), scripted()), CLAUSE)
     assert found.first == pytest.approx(clock.run(alone()).first, abs=0.001)
-    assert found.longest_wait < 0.001
+    assert found.longest_wait < 0.03  # a voice only twice as fast as speech; else none
     assert found.words == FIRST
 
 

@@ -86,7 +86,7 @@ class Intake:
             self._judge(self._resampled(np.zeros(0, np.int16), last=True))
         rest, self._rest = self._rest, np.zeros(0, np.int16)
         if len(rest):
-            self._take(rest)
+            self._take(rest[None])
         if len(self._doubtful) > 1:
             raise APIError("The sound is noise.")
         self._doubtful.clear()
@@ -104,29 +104,40 @@ class Intake:
         joined = np.concatenate([self._rest, samples])
         count = len(joined) // WINDOW
         self._rest = joined[count * WINDOW :]
-        for window in joined[: count * WINDOW].reshape(count, WINDOW):
-            if not _voice(window):
-                self._doubtful.append(window)
-                if len(self._doubtful) >= _BURST or _offset(window):
-                    raise APIError("The sound is noise.")
-                continue
+        windows = joined[: count * WINDOW].reshape(count, WINDOW)
+        voice = _voice(windows)
+        if voice.all() and not self._doubtful:
+            self._take(windows)
+        else:
+            for window, sound in zip(windows, voice, strict=True):
+                self._doubt(window[None], sound=bool(sound))
+        if (len(self._whole) + sum(map(len, self._pieces))) / RATE > self._longest:
+            raise APIError("The sound is far too long for its text.")
+
+    def _doubt(self, window: Pcm, *, sound: bool) -> None:
+        if sound:
             for earlier in self._doubtful:
                 self._take(earlier)
             self._doubtful.clear()
             self._take(window)
-        if (len(self._whole) + sum(map(len, self._pieces))) / RATE > self._longest:
-            raise APIError("The sound is far too long for its text.")
+            return
+        self._doubtful.append(window)
+        if len(self._doubtful) >= _BURST or abs(float(window.mean())) > _OFFSET:
+            raise APIError("The sound is noise.")
 
-    def _take(self, window: Pcm) -> None:
-        seconds = len(window) / RATE
-        if int(np.abs(window.astype(np.int32)).max(initial=0)) > AUDIBLE:
-            self.spoken += seconds
-            self.quiet = 0.0
+    def _take(self, windows: Pcm) -> None:
+        """Takes windows, a row each."""
+        seconds = windows.shape[1] / RATE
+        audible = np.flatnonzero(np.abs(windows.astype(np.int32)).max(axis=1) > AUDIBLE)
+        if len(audible):
+            self.spoken += len(audible) * seconds
+            self.quiet = (len(windows) - 1 - int(audible[-1])) * seconds
             if self.begins is None:
-                self.begins = len(self._whole) + sum(map(len, self._pieces))
+                before = len(self._whole) + sum(map(len, self._pieces))
+                self.begins = before + int(audible[0]) * windows.shape[1]
         else:
-            self.quiet += seconds
-        self._pieces.append(limited(window))
+            self.quiet += len(windows) * seconds
+        self._pieces.append(limited(windows.reshape(-1)))
 
 
 def limited(window: Pcm) -> Pcm:
@@ -140,21 +151,16 @@ def limited(window: Pcm) -> Pcm:
     return shaped
 
 
-def _offset(window: Pcm) -> bool:
-    return abs(float(window.mean())) > _OFFSET
-
-
-def _voice(window: Pcm) -> bool:
-    """Whether a window may be speech or silence. Bytes that are no PCM are loud and each sample
-    unlike the one before; text has an offset; a square wave stays at full scale."""
-    wave = window.astype(np.float64)
-    power = float(np.square(wave).mean())
-    if power < _LOUD**2:
-        return True
-    if _offset(window) or float((np.abs(wave) >= _FULL).mean()) > _FULL_SHARE:
-        return False
-    likeness = float((wave[1:] * wave[:-1]).mean()) / power
-    return likeness > _LIKENESS
+def _voice(windows: Pcm) -> NDArray[np.bool_]:
+    """Which windows, a row each, may be speech or silence. Bytes that are no PCM are loud and each
+    sample unlike the one before; text has an offset; a square wave stays at full scale."""
+    wave = windows.astype(np.float64)
+    power = np.square(wave).mean(axis=1)
+    alike = (wave[:, 1:] * wave[:, :-1]).mean(axis=1) > _LIKENESS * power
+    full = (np.abs(wave) >= _FULL).mean(axis=1) > _FULL_SHARE
+    offset = np.abs(wave.mean(axis=1)) > _OFFSET
+    known: NDArray[np.bool_] = (power < _LOUD**2) | (alike & ~full & ~offset)
+    return known
 
 
 def faded(sound: Pcm, *, rising: bool) -> Pcm:

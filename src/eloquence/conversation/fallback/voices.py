@@ -50,6 +50,8 @@ _REFILL = 0.2
 _FLOWS = (0.45, 0.25)
 """Seconds within which the last two pieces came of a voice that is well: while they do, half a word
 is passed on rather than nothing."""
+_WORTH = RATE // 10
+"""Samples of half a word that are worth it."""
 _EMPTY = 0.05
 _HELD_BACK = RATE // 100
 """Samples that are kept so that a voice that breaks off can be faded out."""
@@ -78,6 +80,8 @@ _HASTE_IF_ABRUPT = 1.25
 """The same of one that ends in the middle of its sound."""
 _ALIKE = 0.15
 """By what share the rates of clauses may differ that all are so fast: then the voice is."""
+_MARKS = frozenset(".,;:!?…’'()«»\"-")
+_LONGEST = 25
 _FEW, _MANY = 4, 6
 """Syllables from which on a clause can be judged by a rate, and a rate be learned from it."""
 _HUSHED = 180
@@ -188,7 +192,10 @@ class Voices(tts.TTS[Never]):
         return len(doubts) < 3 or max(doubts) - min(doubts) > _ALIKE * rate
 
     def _rate(self, take: "Take") -> float | None:
-        """Syllables a second of a clause, None when it has too few of them."""
+        """Syllables a second of a clause; None when it has few, or when it has more than words in
+        it, as nobody knows how a voice says figures and signs."""
+        if not _plain(take.text):
+            return None
         count = syllables(take.text, self.language)
         return count / take.intake.spoken if count >= _FEW else None
 
@@ -220,14 +227,17 @@ class Answer:
 
     def patience(self, link: Link[Voice], until: float) -> float:
         """Seconds in which the voice is to be heard, when something must be by `until`."""
-        links = self.voices.chain.links
-        following = [
-            other
-            for other in links[links.index(link) + 1 :]
-            if id(other) not in self.failed and other.breaker.state != "open"
-        ]
-        left = until - time.monotonic() - _RESERVE * len(following)
+        following = self.following(link)
+        left = until - time.monotonic() - _RESERVE * following
         return max(_LEAST, min(self.voices.first, left) if following else left)
+
+    def following(self, link: Link[Voice]) -> int:
+        """How many voices could still be asked after that one."""
+        links = self.voices.chain.links
+        return sum(
+            id(other) not in self.failed and other.breaker.state != "open"
+            for other in links[links.index(link) + 1 :]
+        )
 
     @property
     def ahead(self) -> float:
@@ -437,7 +447,7 @@ class _Clause:
                 latest = time.monotonic()
         if take.error is not None:
             raise take.error
-        if self._voices.broken_off(take):
+        if self._answer.following(take.link) and self._voices.broken_off(take):
             raise APIError("The voice broke off.")
         if take.at is None:
             await self._begin(take)
@@ -482,8 +492,10 @@ class _Clause:
         places = _places(take.sound, take.at)
         if places:
             end = next((place for place in places if place >= end), places[-1])
-        elif self._heard and (ahead > _EMPTY or not take.flows):
-            return max(0.02, ahead - _EMPTY + 0.001) if take.flows else _AHEAD
+        elif self._heard and (not take.flows or size - take.at < _WORTH):
+            return _AHEAD
+        elif self._heard and ahead > _EMPTY:
+            return max(0.02, ahead - _EMPTY + 0.001)
         if end > take.at:
             self._pass(take, end)
         return max(0.02, self._answer.ahead - _AHEAD + _REFILL)
@@ -560,6 +572,14 @@ class _Clause:
 def syllables(text: str, language: Language) -> int:
     """How many syllables a text has when it is spoken, roughly."""
     return sum(syllable_count(word, language) for word in text.split())
+
+
+def _plain(text: str) -> bool:
+    """Whether a text is words and marks alone, of which the syllables can be counted."""
+    return all(
+        len(word) <= _LONGEST and all(letter.isalpha() or letter in _MARKS for letter in word)
+        for word in text.split()
+    )
 
 
 def _pieces(text: str) -> list[str]:
