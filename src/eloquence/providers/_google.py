@@ -7,7 +7,12 @@ import time
 from typing import Any
 
 import grpc
-from google.api_core.exceptions import InternalServerError, OutOfRange, ServiceUnavailable
+from google.api_core.exceptions import (
+    GoogleAPICallError,
+    InternalServerError,
+    OutOfRange,
+    ServiceUnavailable,
+)
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import speech_v1, speech_v2
 from google.cloud.speech_v1.services.speech.transports import (
@@ -180,13 +185,33 @@ class RecognisedStream(SpeechStream):
             if (cut or isinstance(why, OutOfRange)) and lasted > _SHORT_SECONDS:
                 return False
             if cut:
-                raise APIError("What Google sends cannot be read.") from None
+                raise await self._why() from None
             if error.status_code == ServiceUnavailable.code:
                 raise APIConnectionError("Google went away.") from None
             raise APIStatusError("Google refused.", status_code=error.status_code) from None
         if not self._input_ch.closed:
             raise APIError("Google ended the stream, or what it sends cannot be read.")
         return True
+
+    async def _why(self) -> APIError:
+        """Why the stream was cut, which the client forgets when it was just sending sound."""
+        stage = self._stt
+        assert isinstance(stage, Recogniser)
+        gone = APIConnectionError("Google went away.")
+        if self._config.version == 2:
+            return gone
+        try:
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                await asked(await stage._create_client(0), str(self._config.languages[0]))
+        except GoogleAPICallError as error:
+            if isinstance(error, ServiceUnavailable):
+                return gone
+            return APIStatusError("Google refused.", status_code=error.code or -1)
+        except TimeoutError:
+            return APITimeoutError("Google did not answer in time.")
+        except ConnectionError:
+            return gone
+        return gone
 
     async def _in_time(self) -> None:
         """What the plugin does, which waits without end for the last words."""
