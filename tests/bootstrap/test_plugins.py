@@ -22,14 +22,15 @@ async def eloquence(tmp_path: Path) -> AsyncIterator[Eloquence]:
         yield product
 
 
-async def said(eloquence: Eloquence, text: str) -> str:
-    """Holds a conversation in which the learner types one turn; returns its session."""
+async def said(eloquence: Eloquence, text: str, *, answered: bool = False) -> str:
+    """Holds a conversation in which the learner types one turn, to the end of it or until it is
+    `answered`; returns its session."""
     given = protocol.Hello(exercise="conversation_libre_marie")
     server, client = memory.pair()
     async with asyncio.timeout(90):
         serving = asyncio.create_task(eloquence.serve(server))
         await client.send(given.model_dump_json())
-        session = ""
+        session, taken = "", False
         while True:
             data = await client.receive()
             if isinstance(data, bytes):
@@ -39,6 +40,8 @@ async def said(eloquence: Eloquence, text: str) -> str:
                 session = message.session
                 await client.send(protocol.Say(text=text).model_dump_json())
             elif isinstance(message, protocol.TurnStored) and message.speaker == "learner":
+                taken = True
+            if taken and (isinstance(message, protocol.SegmentStart) or not answered):
                 break
             assert not isinstance(message, protocol.Failure), message
         await client.send(protocol.End().model_dump_json())
@@ -66,6 +69,18 @@ async def test_what_the_learner_said_of_themselves_is_remembered_if_they_asked_f
     assert told["not_there"].calls == 0
     await eloquence.store.delete(session)
     assert await kept.facts("") == []
+
+
+async def test_an_answer_passes_the_filter_before_it_is_spoken(tmp_path: Path) -> None:
+    plugins = PluginsSettings(
+        enabled=("profanity_filter",), options={"profanity_filter": {"words": ["vous", "de"]}}
+    )
+    async with opened(load(data=tmp_path, plugins=plugins)) as eloquence:
+        await said(eloquence, "Je voudrais parler de mon travail.", answered=True)
+        (told,) = await figures(eloquence.settings.plugins, eloquence.store)
+    assert told.calls >= 1
+    assert told.failures == 0
+    assert told.counted["words"] >= 1
 
 
 def test_what_is_known_stands_among_the_instructions_as_facts(tmp_path: Path) -> None:
