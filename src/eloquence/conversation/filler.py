@@ -14,7 +14,7 @@ _AFTER = 1.2
 """Seconds for which an answer may be waited for without a word: a fast one comes before."""
 _SILENCE = 1.6
 """Seconds of silence after the learner's last word before which nothing need be said."""
-_AGAIN = 3.5
+_AGAIN = 3.0
 """Seconds from one such line to the next."""
 _MOST = 4
 """Such lines before one answer."""
