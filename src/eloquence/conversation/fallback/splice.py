@@ -4,6 +4,12 @@ The two say the same text, so the place is found in the sound alone: what was he
 what the other voice says of the whole (dynamic time warping of the shape of the spectrum, as
 Malfrère & Dutoit 1997 align a recording with a synthesiser), and speech goes on from where it
 ends. Neither voice needs to tell when its words begin.
+
+Measured on recorded speech of two readers (fifteen sentences, French and English, broken off every
+0.2 s) and espeak. A reader breaks off and espeak goes on (n = 306): the place is 0.07 s away
+at the median and 0.32 s at the ninth decile; no word is lost in 88 % and none is said twice in
+89 %, else mostly one. The other way round (n = 230): 0.12 s and 0.42 s; 95 % and 85 %. Before the
+sound is passed on nothing is lost or repeated at all: see `voices`.
 """
 
 import numpy as np

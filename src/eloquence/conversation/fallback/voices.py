@@ -5,8 +5,8 @@ next one; one that breaks off is gone on from where it was, in the next one's wo
 passed on so that the listener never waits for it, and not much earlier, as what was not passed on
 yet can still be said by somebody else.
 
-Measured where the broken voice is a real one and the one that goes on is espeak: see
-`fallback/splice.py`.
+A clause of which nothing was passed on yet is said again as a whole, which costs no word; of one
+that was, `splice` finds the place, and tells how well.
 """
 
 import asyncio
