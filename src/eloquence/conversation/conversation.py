@@ -1014,8 +1014,8 @@ class Conversation:
                 cause=switch.cause,
             )
         )
-        if switch.status.provider == BY_EAR and switch.cause is not None:
-            self._tell(f"stt_{switch.cause}", self._plan.lines.unheard[0])
+        if switch.status.provider == BY_EAR:
+            self._tell(f"stt_{switch.cause or 'bad_answer'}", self._plan.lines.unheard[0])
 
     def _on_error(self, event: ErrorEvent) -> None:
         error = event.error

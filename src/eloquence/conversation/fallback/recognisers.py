@@ -40,6 +40,11 @@ _LEAD = 1.0
 """Seconds of sound before speech that whoever begins to listen also gets."""
 _CERTAIN = 0.8
 """Seconds of voice from which a sound was surely meant to be understood."""
+_WORDY = 1.2
+"""Seconds of voice in which somebody who heard no word at all must have missed some: a hesitation
+is shorter."""
+_APART = 4.0
+"""Seconds of silence between what does not belong together."""
 _TAIL = 0.7
 """Seconds by which voice may outlast the last word that a recogniser tells of."""
 _JITTER = 0.1
@@ -162,6 +167,8 @@ class _Hearing(stt.RecognizeStream):
         """Whether the one that listens lost its connection in the midst of what is unsettled."""
         self._told = 0.0
         """Where the words end that were passed on last."""
+        self._missed = 0.0
+        """Seconds of voice since the last word, of which was said that there was none."""
         self._understood_at = -math.inf
         self._wordless = False
         """Whether what was understood last had no words."""
@@ -207,6 +214,8 @@ class _Hearing(stt.RecognizeStream):
 
     def _began(self) -> None:
         fresh = not self._unsettled
+        if self._voice.since - self._voice.until > _APART:
+            self._missed = 0.0
         if self._late is not None:
             self._late.cancel()
         self._unsettled.append(_Speech(max(self._voice.since, self._settled)))
@@ -391,6 +400,7 @@ class _Hearing(stt.RecognizeStream):
     def _understood(self, ear: Ear, event: stt.SpeechEvent) -> None:
         said = event.alternatives[0]
         ear.announced, ear.ended, ear.well = False, None, True
+        self._missed = 0.0
         for link, error in self._accused:
             self._chain.failed(link, error)
         self._accused.clear()
@@ -462,7 +472,8 @@ class _Hearing(stt.RecognizeStream):
                 due = max(ear.ended, self._silent_since) + _GRACE
             else:
                 due = max(self._silent_since, ear.since, ear.alive) + ear.patience
-            due = min(due, self._silent_since + LATEST)
+            if ear.link is not self._chain.links[-1]:
+                due = min(due, self._silent_since + LATEST)
             ear.due = loop.call_later(max(0.0, due - now), self._unanswered, ear)
 
     def _unanswered(self, ear: Ear) -> None:
@@ -476,9 +487,9 @@ class _Hearing(stt.RecognizeStream):
             if self._understood_at >= ear.since:
                 self._fail(ear, error)
             self._leave(ear)
-        elif ear.link.name == BY_EAR or (ear.ended is not None and not self._certain(ear)):
+        elif ear.link.name == BY_EAR or (ear.ended is not None and not self._missing()):
             self._nothing()
-        elif self._certain(ear) or self._words_after(ear):
+        elif ear.ended is not None or self._certain(ear) or self._words_after(ear):
             self._accused.append((ear.link, error))
             ear.owing = False
             self._leave(ear)
@@ -487,9 +498,18 @@ class _Hearing(stt.RecognizeStream):
 
     def _certain(self, ear: Ear) -> bool:
         """Whether what is unsettled was surely speech."""
-        voiced = sum((one.end or self._taken) - one.start for one in self._unsettled)
+        voiced = self._voiced()
         told = ear.announced and ear.ended is None
         return voiced >= _CERTAIN or (told and voiced > 0)
+
+    def _missing(self) -> bool:
+        """Whether there must have been words in what was said to be none."""
+        self._missed += self._voiced()
+        return self._missed >= _WORDY
+
+    def _voiced(self) -> float:
+        """Seconds of voice that are unsettled."""
+        return sum((one.end or self._taken) - one.start for one in self._unsettled)
 
     def _words_after(self, ear: Ear) -> bool:
         """Whether another one that knows words may be asked."""
