@@ -265,7 +265,7 @@ class Reports:
     async def _follow(self, session_id: str) -> None:
         try:
             kept = await self._current(session_id)
-            if not kept.refusal:
+            if not (kept.refusal or kept.judged):
                 stored = await self._store.get(session_id)
                 self._judging.begin(stored, kept.report.weakest_turn)
         except Exception as error:
