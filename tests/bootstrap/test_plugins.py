@@ -22,9 +22,9 @@ async def eloquence(tmp_path: Path) -> AsyncIterator[Eloquence]:
         yield product
 
 
-async def said(eloquence: Eloquence, text: str, *, answered: bool = False) -> str:
-    """Holds a conversation in which the learner types one turn, to the end of it or until it is
-    `answered`; returns its session."""
+async def said(eloquence: Eloquence, text: str, *, counted: bool = False) -> str:
+    """Holds a conversation in which the learner types one turn, to the end of it or until a plugin
+    has counted something in the answer; returns its session."""
     given = protocol.Hello(exercise="conversation_libre_marie")
     server, client = memory.pair()
     async with asyncio.timeout(90):
@@ -41,7 +41,7 @@ async def said(eloquence: Eloquence, text: str, *, answered: bool = False) -> st
                 await client.send(protocol.Say(text=text).model_dump_json())
             elif isinstance(message, protocol.TurnStored) and message.speaker == "learner":
                 taken = True
-            if taken and (isinstance(message, protocol.SegmentStart) or not answered):
+            if taken and (not counted or await _counted(eloquence)):
                 break
             assert not isinstance(message, protocol.Failure), message
         await client.send(protocol.End().model_dump_json())
@@ -49,6 +49,12 @@ async def said(eloquence: Eloquence, text: str, *, answered: bool = False) -> st
         await serving
         await eloquence.plugins.settle()
     return session
+
+
+async def _counted(eloquence: Eloquence) -> bool:
+    await eloquence.plugins.note()
+    found = await figures(eloquence.settings.plugins, eloquence.store)
+    return any(one.counted for one in found)
 
 
 async def test_what_the_learner_said_of_themselves_is_remembered_if_they_asked_for_it(
@@ -76,7 +82,7 @@ async def test_an_answer_passes_the_filter_before_it_is_spoken(tmp_path: Path) -
         enabled=("profanity_filter",), options={"profanity_filter": {"words": ["vous", "de"]}}
     )
     async with opened(load(data=tmp_path, plugins=plugins)) as eloquence:
-        await said(eloquence, "Je voudrais parler de mon travail.", answered=True)
+        await said(eloquence, "Je voudrais parler de mon travail.", counted=True)
         (told,) = await figures(eloquence.settings.plugins, eloquence.store)
     assert told.calls >= 1
     assert told.failures == 0
