@@ -2,6 +2,8 @@
 speaks its protocol, well or badly."""
 
 import asyncio
+import json
+import logging
 import threading
 from collections.abc import AsyncIterator
 from typing import Any
@@ -12,9 +14,11 @@ from livekit.agents.llm import LLM, ChatContext
 from livekit.agents.types import APIConnectOptions
 
 from eloquence import registry
+from eloquence.conversation.fallback.history import too_long
 from eloquence.conversation.faults import cause_of, retry_after
 from eloquence.conversation.stages import Resources
 from eloquence.errors import ConfigurationError, EloquenceError, LanguageModelError
+from eloquence.observability.logs import FORMAT, Line
 from eloquence.providers import anthropic, cohere, mistral
 from eloquence.providers._hosts import SCALEWAY
 from eloquence.providers.anthropic import ANTHROPIC
@@ -167,6 +171,95 @@ def test_an_address_that_is_none_is_refused(resources: Resources, vendor: Provid
     assert not vendor.check(options, "fr").ready
     with pytest.raises(EloquenceError):
         vendor.create(options, stage_context(resources=resources))
+
+
+class Quoting:
+    """A host that begins to answer, or refuses at once, with an error that quotes what was said."""
+
+    def __init__(self, head: bytes, body: bytes) -> None:
+        self.answer = b"HTTP/1.1 " + head + b"\r\nConnection: close\r\n\r\n" + body
+        self.server: asyncio.Server | None = None
+
+    async def __aenter__(self) -> str:
+        self.server = await asyncio.start_server(self._converse, "127.0.0.1", 0)
+        return f"http://127.0.0.1:{self.server.sockets[0].getsockname()[1]}"
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self.server is not None
+        self.server.close()
+        await self.server.wait_closed()
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(self.answer)
+        await writer.drain()
+        writer.close()
+
+
+def told(error: BaseException | None, log: pytest.LogCaptureFixture) -> str:
+    """All that could be read of a failure."""
+    lines = [Line(FORMAT).format(record) for record in log.records]
+    while error is not None:
+        lines += [str(error), repr(error)]
+        error = error.__cause__ or error.__context__
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("vendor", VENDORS, ids=lambda vendor: vendor.name)
+async def test_what_a_host_quotes_of_the_conversation_is_nowhere_to_be_read(
+    resources: Resources, vendor: Provider, caplog: pytest.LogCaptureFixture
+) -> None:
+    body = b'{"type": "error", "error": {"type": "x", "message": "un canari jaune"}}'
+    kind = b"400 Bad Request\r\nContent-Type: application/json"
+    with caplog.at_level(logging.DEBUG):
+        async with Quoting(kind, body) as url:
+            options = vendor.parse({"base_url": url, **SHORT}, {})
+            asked = vendor.create(options, stage_context(resources=resources))
+            with pytest.raises(APIStatusError) as caught:
+                await answer(asked)
+    assert cause_of(caught.value) == "bad_request"
+    assert "canari" not in told(caught.value, caplog)
+
+
+@pytest.mark.parametrize("vendor", VENDORS, ids=lambda vendor: vendor.name)
+async def test_that_a_conversation_is_too_long_for_a_model_is_known(
+    resources: Resources, vendor: Provider
+) -> None:
+    body = b'{"error": {"message": "prompt is too long: 9000 tokens, canari"}}'
+    async with Quoting(b"400 Bad Request\r\nContent-Type: application/json", body) as url:
+        options = vendor.parse({"base_url": url, **SHORT}, {})
+        asked = vendor.create(options, stage_context(resources=resources))
+        with pytest.raises(APIStatusError) as caught:
+            await answer(asked)
+    assert too_long(caught.value)
+    assert "canari" not in repr(caught.value)
+
+
+async def test_a_vendor_that_is_overloaded_in_the_middle_of_an_answer_is_told(
+    resources: Resources, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Anthropic sends an event of its own then, under a status that was 200."""
+    started: dict[str, Any] = {
+        "id": "m", "type": "message", "role": "assistant", "content": [], "model": "x",
+        "stop_reason": None, "usage": {"input_tokens": 1, "output_tokens": 1},
+    }  # fmt: skip
+    events: list[tuple[str, dict[str, Any]]] = [
+        ("message_start", {"message": started}),
+        ("content_block_delta", {"index": 0, "delta": {"type": "text_delta", "text": "Bon"}}),
+        ("error", {"error": {"type": "overloaded_error", "message": "un canari jaune"}}),
+    ]
+    body = "".join(
+        f"event: {kind}\ndata: {json.dumps({'type': kind, **fields})}\n\n"
+        for kind, fields in events
+    )
+    with caplog.at_level(logging.DEBUG):
+        async with Quoting(b"200 OK\r\nContent-Type: text/event-stream", body.encode()) as url:
+            options = anthropic.llm.parse({"base_url": url, **SHORT}, {})
+            asked = anthropic.llm.create(options, stage_context(resources=resources))
+            with pytest.raises(APIError) as caught:
+                await answer(asked)
+    assert cause_of(caught.value) in {"internal", "unreachable"}, "somebody else may be asked"
+    assert "canari" not in told(caught.value, caplog)
 
 
 # --- Mistral

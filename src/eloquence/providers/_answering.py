@@ -9,6 +9,7 @@ from livekit.agents import (
     APIConnectionError,
     APIConnectOptions,
     APIError,
+    APIStatusError,
     APITimeoutError,
     utils,
 )
@@ -16,6 +17,7 @@ from livekit.agents import llm as engine_llm
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, NotGivenOr
 from pydantic import BaseModel, ConfigDict, Field
 
+from eloquence.conversation.fallback.history import too_long
 from eloquence.providers._failures import note_wait
 
 Seconds = Annotated[float, Field(gt=0, le=120)]
@@ -68,10 +70,25 @@ class AnswerClock:
         finally:
             await utils.aio.cancel_and_wait(task)
         if (failed := task.exception()) is not None:
-            note_wait(failed)
-            raise failed
+            raise _told(failed)
         if not self._spoke:
             raise APIError("The language model gave an empty answer.")
+
+
+def _told(failed: BaseException) -> BaseException:
+    """The error, without the host's own words: they may quote what was said."""
+    note_wait(failed)
+    if not isinstance(failed, APIStatusError):
+        return failed
+    told = APIStatusError(
+        f"The host answered {failed.status_code}.",
+        status_code=failed.status_code,
+        request_id=failed.request_id,
+        body={"code": "context_length_exceeded"} if too_long(failed) else None,
+        retryable=failed.retryable,
+    )
+    told.__dict__.update({"after": failed.after} if hasattr(failed, "after") else {})
+    return told
 
 
 class Timed(engine_llm.LLM[Literal["metrics_collected"]]):
