@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("eloquence")
 
+_LOADING = 4.0
+"""Seconds for which a voice on this machine is waited for while its model is being read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Made:
@@ -88,6 +91,7 @@ def _link(
         breaker=context.resources.get(breaker, Breaker),
         status=status(choice),
         last=last,
+        loading=0.0 if ready.leaves_machine or stage != "tts" else _LOADING,
     )
 
 

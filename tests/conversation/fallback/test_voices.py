@@ -5,6 +5,7 @@ import gc
 import logging
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -175,6 +176,23 @@ def test_a_refused_key_is_not_tried_again_in_the_next_answer() -> None:
     for _ in range(5):
         assert heard(voices, CLAUSE).words == FIRST
     assert len(refused.said) == 1
+
+
+def test_a_voice_that_has_to_be_loaded_is_waited_for_when_it_is_first_asked() -> None:
+    async def spoken() -> list[str]:
+        slow, other = scripted(first=3.0), scripted()
+        chain = Chain[Voice](
+            "tts", [replace(link("slow", slow), loading=4.0), link("other", other)]
+        )
+        voices = Voices(chain, "fr")
+        serving = []
+        for _ in range(2):
+            await Heard().clause(voices.answer(), CLAUSE)
+            serving.append(chain.serving.name)
+        await voices.aclose()
+        return serving
+
+    assert clock.run(spoken()) == ["slow", "other"]
 
 
 def test_whoever_serves_is_told_when_it_changes() -> None:

@@ -28,6 +28,8 @@ class Link(Generic[S]):
     last: bool = False
     """Whether it stays on this machine and was added by the product, to be there when all that was
     chosen fail."""
+    loading: float = 0.0
+    """Seconds that it may take more when it is first asked, to load what it needs."""
 
 
 @dataclass(frozen=True, slots=True)

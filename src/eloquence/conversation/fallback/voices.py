@@ -121,6 +121,8 @@ class Voices(tts.TTS[Never]):
         self._apologies = 0
         self._rates: dict[int, deque[float]] = {}
         self._doubts: dict[int, deque[float]] = {}
+        self.known: set[int] = set()
+        """Links that have spoken."""
         self._readers: set[asyncio.Task[None]] = set()
 
     @property
@@ -169,6 +171,7 @@ class Voices(tts.TTS[Never]):
     def said(self, take: "Take") -> None:
         """A voice said a clause."""
         self._apologies = 0
+        self.known.add(id(take.link))
         self.chain.succeeded(take.link)
         rate = self._rate(take)
         if rate is not None and syllables(take.text, self.language) >= _MANY:
@@ -229,7 +232,8 @@ class Answer:
         """Seconds in which the voice is to be heard, when something must be by `until`."""
         following = self.following(link)
         left = until - time.monotonic() - _RESERVE * following
-        return max(_LEAST, min(self.voices.first, left) if following else left)
+        patience = max(_LEAST, min(self.voices.first, left) if following else left)
+        return patience + (0.0 if id(link) in self.voices.known else link.loading)
 
     def following(self, link: Link[Voice]) -> int:
         """How many voices could still be asked after that one."""
