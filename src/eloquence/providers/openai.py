@@ -46,7 +46,14 @@ from eloquence.providers._hosts import (
     HostOptions,
     host,
 )
-from eloquence.providers._utterances import RATE, Heard, HeardWord, Recogniser, UtteranceSTT
+from eloquence.providers._utterances import (
+    PATIENCE,
+    RATE,
+    Heard,
+    HeardWord,
+    Recogniser,
+    UtteranceSTT,
+)
 from eloquence.registry import Provider, Readiness, Stage
 
 T = TypeVar("T")
@@ -404,6 +411,7 @@ def create_stt(options: TranscriptionOptions, context: StageContext) -> Utteranc
         provider=options.host().name,
         interim=False,
         word_times="whisper" in options.model,
+        patience=options.total if options.host().local else PATIENCE,
     )
 
 
