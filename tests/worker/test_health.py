@@ -69,7 +69,8 @@ async def test_a_worker_that_can_hold_a_conversation_is_well(address: str) -> No
 async def test_one_that_cannot_says_what_it_lacks(
     address: str, subject: Subject, lacking: str
 ) -> None:
-    subject.found = replace(WELL, **{lacking: False})
+    without: Any = {lacking: False}
+    subject.found = replace(WELL, **without)
     status, body = await got(f"{address}/health")
     assert status == 503
     assert body["status"] == "unavailable"
