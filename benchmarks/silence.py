@@ -13,7 +13,6 @@ part of it.
 
 import argparse
 import asyncio
-import itertools
 import json
 import logging
 import os
@@ -231,24 +230,27 @@ def percentile(values: list[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, round(share * (len(ordered) - 1)))]
 
 
-async def measure(cell: Cell, n: int, at_once: int, seed: int) -> None:
+async def measure(
+    cells: list[Cell], n: int, at_once: int, seed: int, done: Callable[[Cell], None]
+) -> None:
+    """Holds `n` conversations of each cell, so many at once; `done` is told of each whole cell."""
     spoken = sentences()
     async with AsyncExitStack() as stack:
         reader = await _voice(stack)
-        for sentence in re.split(r"(?<=[.?,])\s", REPLY):
-            await reader(sentence)
-        numbers = itertools.count()
         limit, opening = asyncio.Semaphore(at_once), asyncio.Lock()
 
-        async def one() -> None:
+        async def one(cell: Cell, number: int) -> None:
             async with limit:
-                number = next(numbers)
                 chance = random.Random(f"{seed} {cell.stage} {cell.mode} {number}")
                 await conversation(cell, spoken[number % len(spoken)], reader, chance, opening)
 
+        async def all_of(cell: Cell) -> None:
+            await asyncio.gather(*(one(cell, number) for number in range(n)))
+            done(cell)
+
         async with asyncio.TaskGroup() as tasks:
-            for _ in range(n):
-                tasks.create_task(one())
+            for cell in cells:
+                tasks.create_task(all_of(cell))
 
 
 def row(cell: Cell) -> str:
@@ -281,13 +283,15 @@ def main() -> None:
         "| stage | fault | turns | first sound (s, p50 / p95) | longest silence (s, p50 / p95) | "
         "after it (p95) | silent turns | wrong words | closed |\n" + "|---" * 9 + "|"
     )
-    for cell in chosen:
-        asyncio.run(measure(cell, asked.n, asked.at_once, asked.seed))
+
+    def done(cell: Cell) -> None:
         print(row(cell), flush=True)
         if record is not None:
             for turn in (*cell.turns, *cell.after):
                 told = {"stage": cell.stage, "mode": cell.mode, **asdict(turn)}
                 print(json.dumps(told, ensure_ascii=False), file=record, flush=True)
+
+    asyncio.run(measure(chosen, asked.n, asked.at_once, asked.seed, done))
 
 
 if __name__ == "__main__":
