@@ -177,7 +177,7 @@ async def test_a_plugin_sees_no_variable_of_ours_no_descriptor_and_an_empty_fold
 
 
 REACHING = """
-import os, pathlib, signal, socket, subprocess, sys
+import ctypes, fcntl, os, pathlib, resource, signal, socket, subprocess, sys
 from eloquence.plugins import Options, Plugin
 
 class Wishes(Options):
@@ -190,6 +190,21 @@ def tried(name, act):
     except (OSError, RuntimeError):
         return ""
 
+libc = ctypes.CDLL(None, use_errno=True)
+
+def queue():
+    if libc.sigqueue(os.getppid(), signal.SIGCONT, None):
+        raise OSError
+
+def share():
+    shared = libc.shmget(0, 4096, 0o600)
+    if shared < 0:
+        raise OSError
+    libc.shmctl(shared, 0, None)
+
+def rank():
+    os.setpriority(os.PRIO_PROCESS, os.getppid(), os.getpriority(os.PRIO_PROCESS, os.getppid()))
+
 class Reaching:
     def __init__(self, wishes):
         self.secret = wishes.secret
@@ -201,6 +216,12 @@ class Reaching:
             tried("connect", lambda: socket.create_connection(("127.0.0.1", 9))),
             tried("socket", socket.socket),
             tried("signal", lambda: os.kill(os.getppid(), signal.SIGCONT)),
+            tried("queued signal", queue),
+            tried("owner", lambda: fcntl.fcntl(os.pipe()[0], fcntl.F_SETOWN, os.getppid())),
+            tried("limit", lambda: resource.prlimit(os.getppid(), resource.RLIMIT_CPU)),
+            tried("rank", rank),
+            tried("place", lambda: os.sched_setaffinity(os.getppid(), os.sched_getaffinity(0))),
+            tried("shared memory", share),
             tried("read", lambda: pathlib.Path(self.secret).read_text()),
             tried("environment", pathlib.Path(f"/proc/{os.getppid()}/environ").read_bytes),
             tried("write", lambda: pathlib.Path(self.secret).write_text("x")),
@@ -216,7 +237,8 @@ plugin = Plugin(name="reaching", create=Reaching, options=Wishes,
 async def test_a_plugin_reaches_nothing_but_its_own_folder(
     stage: Stage, install: Install, tmp_path: Path
 ) -> None:
-    """No process, no network, no signal, no file of ours: only a file in its own empty folder."""
+    """No process, no network, no signal, no limit on us, no memory that outlives it, no file of
+    ours: only a file in its own empty folder."""
     secret = tmp_path / "secret.env"
     secret.write_text("KEY=1")
     install("reaching", REACHING, reaching="plugin")

@@ -1,6 +1,6 @@
 """What a plugin's process can do at all: so much memory and processor time; no further process, no
-network, no signal to others; of files only to read the code that it is made of, and a folder of its
-own.
+network, no signal to others, no limit or priority set on them, no memory shared with them; of files
+only to read the code that it is made of, and a folder of its own.
 
 The last three are up to the kernel: Linux with seccomp and Landlock (5.13, x86-64 or ARM64).
 Elsewhere further processes are refused by a limit, which the superuser is not under, and the rest
@@ -44,27 +44,44 @@ def confine(*, memory: int, cpu: int, folder: str) -> None:
 @dataclass(frozen=True, slots=True)
 class _Calls:
     """Numbers of the system calls of one kind of machine. `refused`: fork, vfork, execve, execveat,
-    socket, kill, tkill, tgkill, ptrace, process_vm_readv, process_vm_writev, pidfd_open,
-    pidfd_send_signal, io_uring_setup."""
+    socket, kill, tkill, tgkill, rt_sigqueueinfo, rt_tgsigqueueinfo, ptrace, process_vm_readv,
+    process_vm_writev, pidfd_open, pidfd_send_signal, pidfd_getfd, io_uring_setup, setpriority,
+    ioprio_set, migrate_pages, move_pages, shmget, semget, msgget, mq_open. `on_itself`, allowed for
+    this very process, which is 0: prlimit64, sched_setaffinity, sched_setscheduler, sched_setparam,
+    sched_setattr."""
 
     machine: int
     clone: int
+    fcntl: int
     refused: tuple[int, ...]
+    on_itself: tuple[int, ...]
 
 
 _CLONE3 = 435
 _MACHINES = {
     "x86_64": _Calls(
-        0xC000003E, 56, (57, 58, 59, 322, 41, 62, 200, 234, 101, 310, 311, 434, 424, 425)
+        machine=0xC000003E,
+        clone=56,
+        fcntl=72,
+        refused=(57, 58, 59, 322, 41, 62, 200, 234, 129, 297, 101, 310, 311, 434, 424, 438, 425,
+                 141, 251, 256, 279, 29, 64, 68, 240),
+        on_itself=(302, 203, 144, 142, 314),
     ),
     "aarch64": _Calls(
-        0xC00000B7, 220, (221, 281, 198, 129, 130, 131, 117, 270, 271, 434, 424, 425)
+        machine=0xC00000B7,
+        clone=220,
+        fcntl=25,
+        refused=(221, 281, 198, 129, 130, 131, 138, 240, 117, 270, 271, 434, 424, 438, 425,
+                 140, 30, 238, 239, 194, 190, 186, 180),
+        on_itself=(261, 122, 119, 118, 274),
     ),
-}
+}  # fmt: skip
+_SET_OWNER, _SET_OWNER_OF = 8, 15
+"""Of fcntl: who is sent the signals of a descriptor, which may be any process."""
 _SET_NO_NEW_PRIVILEGES, _SET_SECCOMP, _FILTER = 38, 22, 2
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _KILL, _ERROR = 0x7FFF0000, 0x80000000, 0x00050000
-_CALL, _MACHINE, _FIRST_ARGUMENT = 0, 4, 16
+_CALL, _MACHINE, _FIRST_ARGUMENT, _SECOND_ARGUMENT = 0, 4, 16, 24
 """Where these are in what the kernel shows a filter of a call."""
 _THREAD = 0x00010000
 _FOREIGN = 0x40000000
@@ -84,6 +101,16 @@ def _forbid_calls() -> bool:
     ]  # fmt: skip
     for number in calls.refused:
         steps += [(_EQUAL, 0, 1, number), (_RETURN, 0, 0, _ERROR | errno.EPERM)]
+    for number in calls.on_itself:
+        steps += [
+            (_EQUAL, 0, 4, number), (_LOAD, 0, 0, _FIRST_ARGUMENT), (_EQUAL, 1, 0, 0),
+            (_RETURN, 0, 0, _ERROR | errno.EPERM), (_RETURN, 0, 0, _ALLOW),
+        ]  # fmt: skip
+    steps += [
+        (_EQUAL, 0, 5, calls.fcntl), (_LOAD, 0, 0, _SECOND_ARGUMENT),
+        (_EQUAL, 2, 0, _SET_OWNER), (_EQUAL, 1, 0, _SET_OWNER_OF),
+        (_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _ERROR | errno.EPERM),
+    ]  # fmt: skip
     steps += [
         (_EQUAL, 0, 3, calls.clone), (_LOAD, 0, 0, _FIRST_ARGUMENT), (_ANY_BIT, 1, 0, _THREAD),
         (_RETURN, 0, 0, _ERROR | errno.EPERM), (_RETURN, 0, 0, _ALLOW),
