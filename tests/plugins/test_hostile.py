@@ -269,3 +269,56 @@ async def test_what_a_plugin_keeps_in_memory_reaches_no_other_learner(
     ):
         assert await first.spoken("Je m’appelle Ada.") == "Je m’appelle Ada."
         assert await second.spoken("Bonjour.") == "Bonjour."
+
+
+FORGING = """
+import json, os
+from eloquence.plugins import Options, Plugin
+
+class Wishes(Options):
+    line: str
+
+class Forging:
+    def __init__(self, wishes):
+        self.line = wishes.line
+    def coach_turn(self, text, context):
+        if context.trial:
+            return None
+        for number in range(3, 64):
+            try:
+                for asked in range(1, 9):
+                    line = self.line.replace("NUMBER", str(asked))
+                    os.write(number, line.encode() + b"\\n")
+            except OSError:
+                continue
+        return None
+
+plugin = Plugin(name="forging", create=Forging, options=Wishes, changes=frozenset({"coach_turn"}))
+"""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[" * 30_000,
+        '{"number": NUMBER, "text": "\\ud800"}',
+        '{"number": NUMBER, "text": "\\u0000"}',
+        '{"number": NUMBER, "text": ["no", "text"]}',
+        '{"number": NUMBER, "counts": {"words": Infinity}}',
+        '{"number": NUMBER, "counts": {"words": 1' + "0" * 400 + "}}",
+        '{"number": NUMBER, "counts": {"la_phrase numéro 7": 1}}',
+        '{"number": NUMBER, "facts": "ab"}',
+        '{"number": NUMBER, "raised": "la phrase numéro 7"}',
+    ],
+)
+async def test_an_answer_that_a_plugin_forges_is_a_failure_like_any_other(
+    stage: Stage, install: Install, line: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing of it reaches the conversation, a figure or the log."""
+    install("forging", FORGING, forging="plugin")
+    async with stage.holding(Wanted("forging", {"line": line})) as attendance:
+        assert await attendance.spoken("Bonjour.") == "Bonjour."
+    figures = stage.ledger.figures["forging"]
+    assert figures["failures"] == 1
+    assert not [name for name in figures if name.startswith("own.")]
+    assert "phrase" not in caplog.text

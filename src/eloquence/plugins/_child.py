@@ -17,7 +17,8 @@ from eloquence.plugins._confinement import confine
 
 MOST_FACTS = 20
 MOST_COUNTS = 16
-_COUNT = re.compile(r"[a-z][a-z_]{0,31}")
+COUNT = re.compile(r"[a-z][a-z_]{0,31}")
+"""Names of what a plugin counts."""
 
 
 def serve(given: dict[str, Any], source: BinaryIO) -> None:
@@ -95,7 +96,7 @@ class _Calls:
 
 
 def _counts(counts: dict[str, int]) -> dict[str, int]:
-    known = [(name, by) for name, by in counts.items() if _COUNT.fullmatch(name)]
+    known = [(name, by) for name, by in counts.items() if COUNT.fullmatch(name)]
     return {name: int(by) for name, by in known[:MOST_COUNTS]}
 
 

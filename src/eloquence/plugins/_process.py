@@ -3,6 +3,7 @@ than we agreed to wait, and end it with everything that it has started.
 """
 
 import asyncio
+import builtins
 import contextlib
 import json
 import os
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from eloquence.plugins import Hook
+from eloquence.plugins._child import COUNT, MOST_COUNTS, MOST_FACTS
 from eloquence.plugins.installed import Installed
 
 START_SECONDS = 10.0
@@ -23,6 +25,9 @@ LONGEST_LINE = 1 << 16
 """Bytes of the longest answer that is read."""
 CPU_SECONDS = 60
 """Seconds of processor time that a plugin may use in one conversation."""
+MOST = 1_000_000
+"""What a plugin may add to one of its figures in one call."""
+_LONGEST_WHY = 200
 
 Trouble = Literal["start", "late", "died", "raised", "output"]
 _BOOT = (
@@ -105,7 +110,8 @@ class Child:
                 await child._write(given)
                 first = await child._read()
             if "failed" in first:
-                raise FaultError("start", str(first["failed"]))
+                why = " ".join(_text(first["failed"]).split())
+                raise FaultError("start", why[:_LONGEST_WHY])
             child.about = _about(first)
         except TimeoutError:
             await child.end()
@@ -138,7 +144,7 @@ class Child:
         except TimeoutError:
             raise FaultError("late") from None
         if "raised" in told:
-            raise FaultError("raised", str(told["raised"]))
+            raise FaultError("raised", _kind(told["raised"]))
         return _answer(told)
 
     async def end(self) -> None:
@@ -173,7 +179,7 @@ class Child:
             told = json.loads(line)
         except (asyncio.IncompleteReadError, ConnectionError):
             raise FaultError("died") from None
-        except (asyncio.LimitOverrunError, ValueError):
+        except (asyncio.LimitOverrunError, ValueError, RecursionError):
             raise FaultError("output") from None
         if not isinstance(told, dict):
             raise FaultError("output")
@@ -192,15 +198,18 @@ def _environment(folder: str) -> dict[str, str]:
     }
 
 
+# Whatever comes out of the process may be of the plugin's own making, not of ours in it.
+
+
 def _about(told: Mapping[str, Any]) -> About:
     try:
         about = told["about"]
         return About(
-            takes=frozenset(map(str, about["takes"])),
-            changes=frozenset(map(str, about["changes"])),
+            takes=frozenset(map(_text, about["takes"])),
+            changes=frozenset(map(_text, about["changes"])),
             required=bool(about["required"]),
-            languages=frozenset(map(str, about["languages"])),
-            keeps=str(about["keeps"]),
+            languages=frozenset(map(_text, about["languages"])),
+            keeps=_text(about["keeps"]),
             remembers=bool(about["remembers"]),
         )
     except (KeyError, TypeError):
@@ -210,10 +219,43 @@ def _about(told: Mapping[str, Any]) -> About:
 def _answer(told: Mapping[str, Any]) -> Answer:
     try:
         text = told.get("text")
+        counts, facts = dict(told.get("counts", {})), tuple(told.get("facts", ()))
+        if len(counts) > MOST_COUNTS or len(facts) > MOST_FACTS:
+            raise FaultError("output")
         return Answer(
-            text=None if text is None else str(text),
-            counts={str(name): int(by) for name, by in told.get("counts", {}).items()},
-            facts=tuple((str(kind), str(fact)) for kind, fact in told.get("facts", ())),
+            text=None if text is None else _text(text),
+            counts={_name(name): _amount(by) for name, by in counts.items()},
+            facts=tuple((_text(kind), _text(fact)) for kind, fact in facts),
         )
-    except (AttributeError, TypeError, ValueError):
+    except (TypeError, ValueError):
         raise FaultError("output") from None
+
+
+def _text(value: object) -> str:
+    """A text that can be written, sent and stored. Raises FaultError."""
+    if not isinstance(value, str) or "\0" in value:
+        raise FaultError("output")
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # half of a pair of surrogates
+        raise FaultError("output") from None
+    return value
+
+
+def _name(value: str) -> str:
+    if not COUNT.fullmatch(value):
+        raise FaultError("output")
+    return value
+
+
+def _amount(value: object) -> int:
+    if not isinstance(value, int) or abs(value) > MOST:
+        raise FaultError("output")
+    return int(value)
+
+
+def _kind(value: object) -> str:
+    """The name of an error as the log may have it: that of the plugin's own could say anything."""
+    found = getattr(builtins, value, None) if isinstance(value, str) else None
+    known = isinstance(found, type) and issubclass(found, BaseException)
+    return str(value) if known else "an error of its own"
