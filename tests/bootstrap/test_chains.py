@@ -3,17 +3,23 @@ stays on this machine."""
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Never
 
 import pytest
 
 from eloquence import protocol
-from eloquence.bootstrap import opened
-from eloquence.bootstrap.stages import choices, standbys, status
+from eloquence.bootstrap import chains, opened
+from eloquence.bootstrap.stages import choices, choose, standbys, status
 from eloquence.config import Settings, load
+from eloquence.conversation.fallback.breaker import Breaker
+from eloquence.conversation.stages import Resources, StageContext
 from eloquence.errors import ConfigurationError
 from eloquence.ops.chaos import Services, Word
-from eloquence.registry import Stage
+from eloquence.providers import mistral
+from eloquence.registry import Choice, Stage
+from eloquence.testing.context import stage_context
 from eloquence.testing.learner import Learner
 from eloquence.transports import memory
 
@@ -84,6 +90,41 @@ def test_the_page_shows_all_of_them_and_what_they_are_sent() -> None:
     assert [(one.provider, one.leaves_machine) for one in shown.standby] == [
         ("openai", "api.openai.com")
     ]
+
+
+async def breakers(context: StageContext, *hosts: str, key: str = "k") -> list[Breaker]:
+    """Those of the same model at several hosts, in a new conversation."""
+    first, *others = [{"provider": "openai", "base_url": host, "api_key": key} for host in hosts]
+    settings = load(llm=first | {"fallback": others})
+    chosen: dict[Stage, Choice] = {"llm": choose(settings, "llm", "fr")}
+    made = await chains.made(settings, chosen, context)
+    await made.stages["llm"].aclose()
+    return [link.breaker for link in made.chains[0].links if not link.last]
+
+
+async def test_all_conversations_leave_a_host_alone_that_fails_and_only_that_one() -> None:
+    """RES-02: also when another one serves the same model; a key that was mended is tried."""
+    resources = Resources()
+    context = stage_context(resources=resources)
+    first, second = "http://127.0.0.1:8001/v1", "http://127.0.0.1:8002/v1"
+    one, other = await breakers(context, first, second)
+    one.failed("authentication")
+    assert other.state == "closed"
+    assert [each.state for each in await breakers(context, first, second)] == ["open", "closed"]
+    assert [each.state for each in await breakers(context, first, key="mended")] == ["closed"]
+    assert not any("mended" in key for key in resources._made)
+    await resources.close()
+
+
+def test_a_fallback_whose_package_has_a_fault_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fault(*_: object) -> Never:
+        raise RuntimeError("a fault of a package")
+
+    named = {"provider": "mistral", "api_key": "k"}
+    settings = load(llm=OPENAI | {"fallback": [named]}, stt=VOSK)
+    assert waiting(settings, "llm") == [("mistral", False), ("script", True)]
+    monkeypatch.setattr(mistral, "llm", replace(mistral.llm, check=fault))
+    assert waiting(settings, "llm") == [("script", True)]
 
 
 @pytest.mark.timeout(60)

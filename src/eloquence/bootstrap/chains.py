@@ -1,9 +1,12 @@
 """The stages of one conversation: whoever was chosen, and who takes over when they fail."""
 
+import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, SecretStr
 
 from eloquence.bootstrap.stages import UNFAILING, Standby, standbys, status
 from eloquence.coaching.character import Language
@@ -84,7 +87,7 @@ def _link(
     from eloquence.conversation.fallback.chain import Link
 
     name, ready = choice.provider.name, choice.readiness
-    breaker = f"breaker {stage} {name} {ready.model} {ready.leaves_machine}"
+    breaker = f"breaker {stage} {name} {ready.model} {_mark(choice.options)}"
     return Link(
         name=name,
         stage=choice.provider.create(choice.options, context),
@@ -93,6 +96,16 @@ def _link(
         last=last,
         loading=0.0 if ready.leaves_machine or stage != "tts" else _LOADING,
     )
+
+
+def _mark(options: BaseModel) -> str:
+    """Differs from that of other options, also by a secret, of which it tells nothing: another host
+    is another service, and a key that was mended is not left alone for the one before."""
+    given = {
+        name: value.get_secret_value() if isinstance(value, SecretStr) else value
+        for name, value in options
+    }
+    return hashlib.sha256(repr(given).encode()).hexdigest()
 
 
 def _stage(chain: "Chain[Any]", language: Language) -> Any:

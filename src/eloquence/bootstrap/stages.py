@@ -105,6 +105,9 @@ def standbys(
         except ConfigurationError as error:
             log.warning("a fallback of stage %s is left out: %s", stage, error.message)
             continue
+        except Exception as error:  # somebody's package has a fault
+            log.warning("a fallback of stage %s is left out (%s)", stage, type(error).__name__)
+            continue
         if named.readiness.ready:
             found.append(Standby(named, last=False))
         else:
