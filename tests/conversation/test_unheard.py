@@ -56,7 +56,7 @@ class Faulty(Recogniser):
             await asyncio.sleep(2.0)
         if self._vendor.fault == "empty":
             return NOTHING
-        return Heard("je cherche un poste", (HeardWord("poste", 0.5, 1.0),))
+        return Heard(self._vendor.words, (HeardWord(self._vendor.words.split()[-1], 0.5, 1.0),))
 
 
 class Vendor(UtteranceSTT):
@@ -66,6 +66,7 @@ class Vendor(UtteranceSTT):
             language="fr", model="vendor", provider="vendor", interim=False, word_times=True,
         )  # fmt: skip
         self.fault: Fault = fault
+        self.words = "je cherche un poste"
 
 
 def recognisers(*vendors: Vendor) -> Recognisers:
@@ -178,6 +179,24 @@ def test_what_is_typed_is_answered_by_the_model_while_nobody_is_understood(
     assert [turn.text for turn in talk.stored.turns][2:] == [
         talk.stored.turns[2].text, "Je cherche un poste.", "Très bien, merci à vous.",
     ]  # fmt: skip
+
+
+def test_a_short_answer_is_taken_though_its_words_come_while_they_are_waited_for(
+    talk: Talk, sentence: bytes
+) -> None:
+    """« Oui » said over the character only means "go on"; understood over « Un instant. », as by a
+    slow recogniser, it is an answer."""
+    vendor = Vendor("slow")
+    vendor.words = "oui"
+    talk.recognisers = recognisers(vendor)
+
+    async def script(learner: Learner) -> None:
+        await learner.quiet()
+        await learner.say(sentence)
+        await learner.quiet()
+
+    clock.run(talk.held(script))
+    assert [turn.text for turn in talk.stored.turns][1:] == ["oui", "Très bien, merci à vous."]
 
 
 def test_by_key_a_turn_that_nobody_understands_is_answered_too(talk: Talk, sentence: bytes) -> None:

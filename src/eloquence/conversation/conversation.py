@@ -172,6 +172,8 @@ class Conversation:
         self._orders = Pace(_ORDERS_AT_MOST, _PER)
         self._messages = Pace(_MESSAGES_AT_MOST, _PER)
         self._late_patience: float | None = None
+        self._late_line: SpeechHandle | None = None
+        """What was said last while words were waited for."""
         self._cutting_in: asyncio.Task[None] | None = None
         self._journal = Journal(
             plan.session.id,
@@ -221,7 +223,7 @@ class Conversation:
             instructions=self._instructions(),
             listening=self._listening,
             backchannels=plan.lines.backchannels,
-            speaking=lambda: transport.audible,
+            speaking=lambda: transport.audible and not self._awaits_words,
             ahead=self._ahead,
             keep_sound=plan.recording is not None,
             unsaid=self._note_unsaid,
@@ -1000,7 +1002,13 @@ class Conversation:
         engine = self._engine
         free = engine.agent_state == "listening" and engine.user_state != "speaking"
         if free and self._clock.paused_at is None:
-            engine.say(self._fillers.line(), add_to_chat_ctx=False)
+            self._late_line = engine.say(self._fillers.line(), add_to_chat_ctx=False)
+
+    @property
+    def _awaits_words(self) -> bool:
+        """Whether the character is only saying that words are waited for: "yes", understood
+        meanwhile, is an answer that was given before."""
+        return self._late_line is not None and self._engine.current_speech is self._late_line
 
     def _on_switch(self, switch: Switch) -> None:
         """Shows who serves a stage from now on, and where; tells when words are not understood any
