@@ -273,6 +273,8 @@ def test_a_date_to_come_back_at_is_understood() -> None:
     assert seconds_until("Sat, 21 Nov 2026 12:01:30 GMT", now) == 90
     assert seconds_until("Sat, 21 Nov 2026 11:00:00 GMT", now) == 0
     assert seconds_until("", now) is None
+    assert seconds_until("inf", now) is None
+    assert seconds_until("nan", now) is None
 
 
 async def test_a_host_that_is_not_there_is_named() -> None:

@@ -1,5 +1,6 @@
 """Which stage failed, why, and what the learner is told of it."""
 
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -77,7 +78,8 @@ def seconds_until(retry_after: str, now: datetime) -> float | None:
     """A `Retry-After` header, seconds or a date, as seconds from now; None when it is neither."""
     written = retry_after.strip()
     try:
-        return max(0.0, float(written))
+        seconds = float(written)
+        return max(0.0, seconds) if math.isfinite(seconds) else None
     except ValueError:
         pass
     try:
