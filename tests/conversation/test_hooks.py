@@ -1,6 +1,6 @@
 """Where plugins may change a conversation: what is read, what is said, what is shown (PLG-01)."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
 import pytest
@@ -44,7 +44,7 @@ class Scripted(NoHooks):
         self.turns.append(("coach", text))
 
 
-async def given(*chunks: Chunk) -> AsyncIterator[Chunk]:
+async def given(*chunks: Chunk) -> AsyncGenerator[Chunk, None]:
     for chunk in chunks:
         yield chunk
 
@@ -52,6 +52,22 @@ async def given(*chunks: Chunk) -> AsyncIterator[Chunk]:
 async def out(hooks: Scripted, *chunks: Chunk) -> list[Chunk]:
     answer = passed(given(*chunks), hooks, lambda: "Poursuivez.")
     return [chunk async for chunk in answer]
+
+
+async def test_an_answer_that_is_left_is_closed_at_once() -> None:
+    closed = []
+
+    async def answer() -> AsyncGenerator[Chunk, None]:
+        try:
+            yield "Très bien. "
+            yield "Et vous ? "
+        finally:
+            closed.append(True)
+
+    said = passed(answer(), Scripted(), lambda: "")
+    assert await anext(said) == "Très bien. "
+    await said.aclose()
+    assert closed
 
 
 async def test_an_answer_passes_clause_by_clause_whatever_its_pieces_are() -> None:

@@ -145,6 +145,18 @@ async def test_another_language_is_left_alone(stage: Stage) -> None:
         assert await attendance.spoken("Merde.") == "Merde."
 
 
+async def test_what_is_read_for_every_answer_is_not_forgotten_for_what_comes_in_between(
+    stage: Stage, install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eloquence.plugins.running._REMEMBERED", 3)
+    install("older", OLDER, shout="Shout")
+    async with stage.holding(Wanted("shout")) as attendance:
+        for part in ("Je.", "Je cherche.", "Je cherche un.", "Je cherche un poste."):
+            await attendance.read(part)
+            await attendance.read("Bonjour.")
+    assert stage.ledger.figures["shout"]["calls"] == 5
+
+
 async def test_what_the_learner_said_is_asked_about_once(stage: Stage, install: Install) -> None:
     install("older", OLDER, shout="Shout")
     async with stage.holding(Wanted("shout")) as attendance:

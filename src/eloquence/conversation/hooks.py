@@ -4,7 +4,8 @@ The conversation knows only `Hooks`; who is behind it, and in which process, is 
 decide.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterable, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from typing import Protocol
 
 from livekit.agents import llm
@@ -69,11 +70,11 @@ class NoHooks:
 
 
 async def passed(
-    answer: AsyncIterable[Chunk], hooks: Hooks, neutral: Callable[[], str]
+    answer: AsyncGenerator[Chunk, None], hooks: Hooks, neutral: Callable[[], str]
 ) -> AsyncGenerator[Chunk, None]:
     """A model's answer, clause by clause as the plugins let it be said. In place of the first
     clause that a required filter could not look at stands a `neutral` line; the others are left
-    out."""
+    out. Closes the answer in the end."""
     clauses = Clauses()
     replaced = False
 
@@ -86,19 +87,20 @@ async def passed(
         replaced = True
         return line
 
-    async for chunk in answer:
-        ends = isinstance(chunk, FlushSentinel)
-        found = clauses.flush() if ends else clauses.push(written(chunk))
-        for clause in found:
+    async with aclosing(answer):
+        async for chunk in answer:
+            ends = isinstance(chunk, FlushSentinel)
+            found = clauses.flush() if ends else clauses.push(written(chunk))
+            for clause in found:
+                if text := await let_through(clause.text):
+                    yield text
+            if isinstance(chunk, FlushSentinel):
+                yield chunk
+            elif isinstance(chunk, llm.ChatChunk) and (rest := _without_text(chunk)) is not None:
+                yield rest
+        for clause in clauses.flush():
             if text := await let_through(clause.text):
                 yield text
-        if isinstance(chunk, FlushSentinel):
-            yield chunk
-        elif isinstance(chunk, llm.ChatChunk) and (rest := _without_text(chunk)) is not None:
-            yield rest
-    for clause in clauses.flush():
-        if text := await let_through(clause.text):
-            yield text
 
 
 async def as_read(context: llm.ChatContext, hooks: Hooks) -> llm.ChatContext:

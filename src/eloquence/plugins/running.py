@@ -34,7 +34,9 @@ log = logging.getLogger("eloquence.plugins")
 
 MOST_FAILURES = 5
 """Failures in a row after which a plugin is switched off."""
-_REMEMBERED = 256
+_REMEMBERED = 1_024
+"""Texts of a learner of which is kept what was made of them: each is read again for every answer,
+and what comes while somebody speaks is read for the page."""
 
 
 class Ledger(Protocol):
@@ -180,7 +182,8 @@ class Attendance:
 
     async def read(self, text: str) -> str | None:
         if text in self._read:
-            return self._read[text]
+            known = self._read[text] = self._read.pop(text)  # forgotten last
+            return known
         changed = await self._changed("learner_turn", text)
         if changed is not None:
             if len(self._read) >= _REMEMBERED:
