@@ -161,8 +161,8 @@ def test_what_is_no_address_is_refused(given: str) -> None:
     assert not openai.check(openai.LanguageModelOptions(base_url=given or "x"), "fr").ready
 
 
-def resolved(**environment: str) -> tuple[str, str | None]:
-    options = openai.llm.parse({}, environment)
+def resolved(base_url: str = "", **environment: str) -> tuple[str, str | None]:
+    options = openai.llm.parse({"base_url": base_url} if base_url else {}, environment)
     assert isinstance(options, openai.LanguageModelOptions)
     found = options.host()
     return found.url, found.key.get_secret_value() if found.key else None
@@ -179,6 +179,22 @@ def test_a_key_only_goes_to_the_host_it_was_made_for() -> None:
         None,
     )
     assert resolved() == (SCALEWAY, None)
+
+
+@pytest.mark.parametrize(
+    ("address", "key"),
+    [
+        ("https://api.openai.com/v1", "sk"),
+        ("https://ours.openai.azure.com/v1", "sk"),
+        ("https://api.mistral.ai/v1", "m"),
+        ("https://openai.com.example/v1", None),
+        ("https://openai-mistral.example/v1", None),
+        ("http://192.0.2.7:8000/v1", None),
+    ],
+)
+def test_a_host_that_only_looks_like_the_vendor_gets_no_key(address: str, key: str | None) -> None:
+    """LLM-08, LLM-09"""
+    assert resolved(address, OPENAI_API_KEY="sk", MISTRAL_API_KEY="m") == (address, key)
 
 
 def test_a_missing_key_is_told_with_its_variable_and_no_key_is_ever_printed(

@@ -1,5 +1,6 @@
 """What operators see and change of the stages over HTTP (PRV, X-29, X-40)."""
 
+import asyncio
 import json
 import tomllib
 from collections.abc import Iterator
@@ -10,7 +11,8 @@ import httpx
 import pytest
 from tests.server.conftest import Served, serving
 
-from eloquence.config import load
+from eloquence.config import Settings, load
+from eloquence.storage.sessions import open_store
 
 
 @pytest.fixture
@@ -131,3 +133,52 @@ def test_a_variable_that_counts_more_is_told(
 def test_the_vendors_are_asked(served: Served) -> None:
     answer = httpx.post(f"{served.url}/api/v1/providers/tts/check", timeout=60)
     assert answer.json()["espeak"]["fr"]["ready"] is True
+
+
+async def _operator(settings: Settings) -> str:
+    async with open_store(settings.database, settings.recordings) as store:
+        _, key = await store.accounts.add("Omar", "operator")
+        return key
+
+
+@pytest.mark.parametrize(
+    ("provider", "address", "status"),
+    [
+        ("openai", "https://elsewhere.example/v1", 409),
+        ("anthropic", "https://elsewhere.example", 409),
+        ("openai", "https://ours.example/v1", 200),
+        ("openai", "http://127.0.0.1:11434/v1", 200),
+        ("openai", "", 200),
+        ("cohere", "https://elsewhere.example/v1", 200),
+    ],
+)
+def test_an_operator_who_signs_in_sends_no_key_of_a_variable_to_another_address(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    provider: str,
+    address: str,
+    status: int,
+) -> None:
+    """Nor as a fallback: they may choose who serves, and cannot read the server's variables."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-in-a-variable")
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-in-a-variable")
+    monkeypatch.delenv("COHERE_API_KEY", raising=False)
+    file = tmp_path / "eloquence.toml"
+    file.write_text('[llm]\nprovider = "openai"\nbase_url = "https://ours.example/v1"\n')
+    settings = load(data=tmp_path / "data", sign_in=True)
+    key = asyncio.run(_operator(settings))
+    wanted = {"provider": provider, "options": {"base_url": address} if address else {}}
+    for served in serving(settings):
+        before = file.read_text()
+        for given in ({"provider": "script", "fallback": [wanted]}, wanted):
+            answer = httpx.put(
+                f"{served.url}/api/v1/providers/llm",
+                json=given,
+                headers={"Authorization": f"Bearer {key}"},
+                timeout=60,
+            )
+            assert answer.status_code == status, answer.text
+            if status == 409:
+                assert "_API_KEY would be sent there" in answer.json()["detail"]
+                assert file.read_text() == before

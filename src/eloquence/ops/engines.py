@@ -12,16 +12,18 @@ import asyncio
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal, get_args
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from eloquence import registry, sources
 from eloquence.bootstrap import choose
+from eloquence.bootstrap.exposure import is_loopback
 from eloquence.bootstrap.stages import standbys, successor
 from eloquence.coaching.character import Language
 from eloquence.config import Settings, StageSettings, load, surroundings
@@ -51,7 +53,8 @@ _VOICES: Mapping[str, re.Pattern[str]] = {
     "supertonic": re.compile("[FM][1-5]"),
 }
 """What the names of each vendor's voices look like (X-29)."""
-_ADDRESSES = ("base_url", "url", "endpoint", "region")
+_URLS = ("base_url", "url", "endpoint")
+_ADDRESSES = (*_URLS, "region")
 """Options that say where a provider is."""
 _ANY_VOICE = frozenset({"service"})
 """Providers that pass any voice on."""
@@ -156,9 +159,10 @@ def offer(settings: Settings, stage: Stage, name: str) -> Offer:
     )
 
 
-def use(stage: Stage, wanted: Wanted) -> Changed:
+def use(stage: Stage, wanted: Wanted, *, anywhere: bool = True) -> Changed:
     """Writes who shall serve a stage. Secrets of the settings file stay with a provider that stays
-    at the same address.
+    at the same address; without `anywhere`, so do those of variables: whoever asks may choose who
+    serves, and shall not have the key that they do not know sent to a place of their own.
     Raises ProviderNotFoundError, DependencyNotFoundError, ConfigurationError; nothing is changed
     then."""
     before = load()
@@ -168,6 +172,9 @@ def use(stage: Stage, wanted: Wanted) -> Changed:
         fallback=tuple(_checked(before, stage, one, kept) for one in wanted.fallback),
     )
     _each_once(wanted)
+    if not anywhere:
+        for one in (wanted, *wanted.fallback):
+            _stays(stage, one, (before.stage(stage), kept))
     settings_file.use(stage, wanted)
     settings = load()
     now = described(settings, stage)
@@ -350,6 +357,35 @@ def _checked(settings: Settings, stage: Stage, wanted: Wanted, kept: StageSettin
 def _place_of(one: StageSettings | Wanted) -> list[object]:
     """To whom a provider sends words. A key goes to nobody else."""
     return [one.options.get(name, "") for name in _ADDRESSES]
+
+
+def _stays(stage: Stage, wanted: Wanted, known: Sequence[StageSettings]) -> None:
+    """Raises ConfigurationError when a key in a variable would go to an address that is new."""
+    if wanted.provider == "auto":
+        return
+    provider = registry.provider(stage, wanted.provider)
+    given = surroundings()
+    set_here = [name for name in secret_variables(provider) if given.get(name)]
+    mine = [one for whole in known for one in (whole, *whole.fallback)]
+    places = {
+        *(one.options.get(name) for one in mine if one.provider == provider.name for name in _URLS),
+        *(field.default for name in _URLS if (field := _field(provider, name)) is not None),
+    }
+    for name in _URLS:
+        address = str(wanted.options.get(name, ""))
+        if set_here and address and address not in places and not _is_near(address):
+            raise ConfigurationError(
+                f"{name} is another address, and {set_here[0]} would be sent there.",
+                mend="Whoever has the machine chooses it: eloquence providers use "
+                f"{stage} {wanted.provider} --option {name}=…",
+            )
+
+
+def _is_near(address: str) -> bool:
+    try:
+        return is_loopback(urlsplit(address).hostname or "")
+    except ValueError:
+        return False
 
 
 def _each_once(wanted: Wanted) -> None:

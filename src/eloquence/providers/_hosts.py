@@ -114,11 +114,11 @@ def host(options: HostOptions, *, default: str = OPENAI) -> Host:
     if options.base_url:
         url = normalised(options.base_url)
         name = urlsplit(url).hostname or ""
-        if "openai" in name:
+        if _is_of(name, "openai.com", "openai.azure.com"):
             return Host(url, options.api_key or own, "OPENAI_API_KEY")
-        if "scaleway" in name or "mistral" in name:
+        if _is_of(name, "scaleway.ai", "scaleway.com", "mistral.ai"):
             return Host(url, options.api_key or mistral, scaleway_variable)
-        return Host(url, options.api_key or mistral or own, "api_key in the options of the stage")
+        return Host(url, options.api_key, "api_key in the options of the stage")
     if options.mistral_base_url:
         url = normalised(options.mistral_base_url)
         return Host(url, options.api_key or mistral, scaleway_variable)
@@ -143,6 +143,11 @@ def normalised(address: str) -> str:
     if not re.search(r"/v\d+[a-z]*(/|$)", path):
         path += "/v1"
     return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
+
+
+def _is_of(name: str, *domains: str) -> bool:
+    """Whether a host is of one of these domains: a part of a name can be anybody's."""
+    return any(name == domain or name.endswith(f".{domain}") for domain in domains)
 
 
 def is_local(name: str) -> bool:

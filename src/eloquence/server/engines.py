@@ -60,9 +60,11 @@ async def providers(request: Request) -> dict[str, Any]:
 async def choose(request: Request, who: Signed, stage: Stage, given: Choice) -> dict[str, Any]:
     """Changes who serves a stage, from the next conversation on; the stage as it is then, with
     `warnings`."""
-    await _warm(request)
+    eloquence = await _warm(request)
     wanted = given.wanted(*(one.wanted() for one in given.fallback))
-    changed = await asyncio.to_thread(engines.use, stage, wanted)
+    # Where people sign in, an operator need not be somebody who may read the server's keys.
+    anywhere = not eloquence.settings.accounts
+    changed = await asyncio.to_thread(engines.use, stage, wanted, anywhere=anywhere)
     log.info("stage %s: %s chose %s", stage, who.id or "the operator", given.provider)
     return {**_stage(changed.described), "warnings": [asdict(one) for one in changed.warnings]}
 
