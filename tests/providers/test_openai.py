@@ -182,6 +182,31 @@ def test_a_key_only_goes_to_the_host_it_was_made_for() -> None:
 
 
 @pytest.mark.parametrize(
+    ("model", "environment", "found"),
+    [
+        ("gpt-4o", {"SCALEWAY_SECRET_KEY": "scw", "OPENAI_API_KEY": "sk"}, (OPENAI, "sk")),
+        ("o3-mini", {"SCALEWAY_SECRET_KEY": "scw"}, (OPENAI, None)),
+        ("gpt-oss-120b", {"SCALEWAY_SECRET_KEY": "scw"}, (SCALEWAY, "scw")),
+        ("mistral-nemo-instruct-2407", {"SCALEWAY_SECRET_KEY": "scw"}, (SCALEWAY, "scw")),
+        (
+            "gpt-4o",
+            {"OPENAI_API_KEY": "sk", "MISTRAL_API_KEY": "m", "MISTRAL_BASE_URL": "http://m:1"},
+            (OPENAI, "sk"),
+        ),
+        ("gpt-4o", {"MISTRAL_BASE_URL": "http://gateway:1"}, ("http://gateway:1/v1", None)),
+    ],
+)
+def test_a_model_of_openai_is_asked_for_at_openai(
+    model: str, environment: dict[str, str], found: tuple[str, str | None]
+) -> None:
+    """PRV-04 with the variables of CFG-02: `change-llm openai gpt-4o`."""
+    options = openai.llm.parse({"model": model}, environment)
+    assert isinstance(options, openai.LanguageModelOptions)
+    host = options.host()
+    assert (host.url, host.key and host.key.get_secret_value()) == found
+
+
+@pytest.mark.parametrize(
     ("address", "key"),
     [
         ("https://api.openai.com/v1", "sk"),

@@ -8,6 +8,7 @@ byte, between two of them, and in all. A call that misses one is a timeout like 
 import asyncio
 import io
 import json
+import re
 import wave
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
@@ -64,6 +65,9 @@ VOICES: Mapping[str, Literal["feminine", "masculine"]] = {
 }
 """OpenAI's own voices, by how they come across."""
 
+_OPENAI_MODELS = re.compile(r"gpt-(?!oss)|chatgpt-|o\d")
+"""Names of what OpenAI serves; the models that it gives away are at other hosts."""
+
 Ask = Callable[[str], AbstractAsyncContextManager[Any]]
 
 _SPEECH_RATE = 24_000
@@ -92,10 +96,15 @@ class HostedModelOptions(AnsweringOptions, ABC):
 
 
 class LanguageModelOptions(HostOptions, HostedModelOptions):
-    """`model` empty: Mistral Nemo, or OpenAI's small model at OpenAI."""
+    """`model` empty: Mistral Nemo, or OpenAI's small model at OpenAI. A model that OpenAI alone
+    has is asked for there, also where the key or the address of Mistral's is set as well."""
 
     def host(self) -> Host:
-        return host(self, default=SCALEWAY)
+        if self.base_url or not _OPENAI_MODELS.match(self.model):
+            return host(self, default=SCALEWAY)
+        if self.mistral_base_url and self.openai_api_key is None:
+            return host(self)  # where it leads may have the model too
+        return host(self.model_copy(update={"mistral_base_url": ""}))
 
     def chosen_model(self) -> str:
         if self.model:
