@@ -198,6 +198,26 @@ def test_every_provider_is_listed_with_what_it_lacks(folder: Path) -> None:
     assert run("providers", "list", "ears").status == 2
 
 
+def test_a_provider_that_serves_is_listed_as_it_is_set(folder: Path) -> None:
+    address = "base_url=http://localhost:11434/v1"
+    assert run("providers", "use", "llm", "openai", "--option", address).status == 0
+    told = json.loads(run("providers", "list", "llm", "--json").out)["llm"]
+    openai = next(one for one in told if one["provider"] == "openai")
+    assert (openai["ready"], openai["leaves_machine"]) == (True, "")
+
+
+def test_names_of_variables_and_hosts_are_whole_on_a_narrow_terminal(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    people = run("providers", "list", "llm").out
+    assert "\n  openai: Set SCALEWAY_SECRET_KEY (or MISTRAL_API_KEY).\n" in people
+    assert "…" not in people
+    assert "…" not in run("plugins", "list").out
+    assert run("providers", "use", "tts", "elevenlabs", "eleven_turbo_v2_5").status == 0
+    assert "…" not in run("config", "show").out
+
+
 async def test_the_vendor_is_asked_with_check(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,7 +57,9 @@ def print_table(
         show_header=heads is not None,
         box=SIMPLE_HEAD if heads is not None else None,
     )
-    # Ids and keys are there to be copied: they are never cut.
+    # Whatever is narrow breaks the line; nothing is cut, and ids and keys are in one piece.
+    for column in table.columns:
+        column.overflow = "fold"
     table.columns[0].no_wrap = True
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))

@@ -10,7 +10,9 @@ import typer
 from eloquence.cli.config import AsJson
 
 if TYPE_CHECKING:
+    from eloquence.coaching.character import Language
     from eloquence.config import StageSettings
+    from eloquence.ops.engines import Described, Offer
     from eloquence.ops.settings_file import Wanted
     from eloquence.registry import Provider, Readiness, Stage
 
@@ -56,7 +58,7 @@ def list_providers(
                         "chosen": offer.provider == told.chosen.serves[language],
                         "installed": offer.installed,
                         "languages": list(offer.languages) or list(engines.LANGUAGES),
-                        **_told(offer.readiness[language]),
+                        **_told(_as_it_is(told, offer, language)),
                         "options": [option.name for option in offer.options if not option.secret],
                     }
                     for offer in told.offers
@@ -66,9 +68,9 @@ def list_providers(
         )
         return
     for one, told in found.items():
-        rows = []
+        rows, lacking = [], []
         for offer in told.offers:
-            readiness = offer.readiness[language]
+            readiness = _as_it_is(told, offer, language)
             names = [told.chosen.serves[language], *(each.provider for each in told.fallback)]
             rows.append(
                 (
@@ -82,11 +84,14 @@ def list_providers(
                         if not offer.languages or known in offer.languages
                     ),
                     readiness.leaves_machine or ("stays here" if readiness.ready else ""),
-                    "" if readiness.ready else readiness.mend or readiness.detail,
                 )
             )
-        heads = ("provider", "", "installed", "ready", "languages", "words go to", "what to do")
+            if not readiness.ready:
+                lacking.append(f"  {offer.provider}: {readiness.mend or readiness.detail}")
+        heads = ("provider", "", "installed", "ready", "languages", "words go to")
         print_table(heads, rows, title=one)
+        # Below the table: names of variables and commands are there to be copied.
+        typer.echo("\n".join(["  What to do:", *lacking, ""] if lacking else [""]))
         if check:
             _checked(one)
 
@@ -261,6 +266,14 @@ def _stage(name: str) -> "Stage":
     if found is None:
         raise typer.BadParameter(f"{name!r} is not one of: {', '.join(STAGES)}.")
     return found
+
+
+def _as_it_is(told: "Described", offer: "Offer", language: "Language") -> "Readiness":
+    """Whether a provider is ready: with its options, when it serves; else without any."""
+    for engine in (told.chosen, *told.fallback):
+        if engine.serves[language] == offer.provider:
+            return engine.readiness[language]
+    return offer.readiness[language]
 
 
 def _place(name: str, names: list[str]) -> str:
