@@ -20,6 +20,7 @@ from eloquence.conversation.stages import Resources
 from eloquence.protocol import StageStatus
 from eloquence.providers import ear
 from eloquence.providers._utterances import NOTHING, Heard, HeardWord, Recogniser, UtteranceSTT
+from eloquence.storage import content
 from eloquence.testing import clock
 from eloquence.testing.context import stage_context
 from eloquence.testing.learner import Learner
@@ -197,6 +198,26 @@ def test_a_short_answer_is_taken_though_its_words_come_while_they_are_waited_for
 
     clock.run(talk.held(script))
     assert [turn.text for turn in talk.stored.turns][1:] == ["oui", "Très bien, merci à vous."]
+
+
+def test_nobody_says_that_words_are_late_before_the_turn_can_be_over(
+    talk: Talk, sentence: bytes
+) -> None:
+    """A patience of 3 s and more leaves a learner as long to think, however slow the recogniser."""
+    talk.recognisers = recognisers(Vendor("slow"))
+    talk.hello = talk.hello.model_copy(update={"exercise": "grand_oral"})
+
+    async def script(learner: Learner) -> None:
+        await learner.quiet()
+        await learner.say(sentence)
+        await learner.say(SECOND * 2)
+        await learner.say(sentence)
+        await learner.quiet()
+
+    clock.run(talk.held(script))
+    assert not any(line in talk.tts.said for line in content.load().lines("fr").filler)
+    said = [turn.text for turn in talk.stored.turns if turn.speaker == "learner"]
+    assert said == ["je cherche un poste je cherche un poste"]
 
 
 def test_by_key_a_turn_that_nobody_understands_is_answered_too(talk: Talk, sentence: bytes) -> None:

@@ -30,13 +30,13 @@ _JUMP = 0.05
 class Coach(Agent):
     """One character in one conversation.
 
-    `listening` collects what the learner says. `speaking()` tells whether the learner can hear
-    the character right now; `ahead()` gives a line that is said in place of the model's answer, as
-    the one that ends the exercise once its time is over, else None. `unsaid` is told why no voice
-    is left. With `keep_sound` each utterance keeps its samples for the recording. `context` is
-    what was said before, when the conversation goes on from an earlier process. A model's answer
-    passes through `hooks`; `neutral()` is said where a filter that is required has failed, and
-    `fillers` while it is late.
+    `listening` collects what the learner says. `speaking()` tells whether the learner can hear the
+    character right now, and not only that it waits for words; `ahead()` gives a line that is said
+    in place of the model's answer, as the one that ends the exercise once its time is over, else
+    None. `unsaid` is told why no voice is left. With `keep_sound` each utterance keeps its samples
+    for the recording. `context` is what was said before, when the conversation goes on from an
+    earlier process. A model's answer passes through `hooks`; `neutral()` is said where a filter
+    that is required has failed, and `fillers` while it is late.
     """
 
     def __init__(

@@ -46,7 +46,7 @@ from eloquence.coaching.warm_up import microphone_faults
 from eloquence.conversation.coach import Coach
 from eloquence.conversation.fallback.answers import Answers
 from eloquence.conversation.fallback.chain import Switch
-from eloquence.conversation.fallback.recognisers import BY_EAR, Recognisers
+from eloquence.conversation.fallback.recognisers import BY_EAR, LATE, Recognisers
 from eloquence.conversation.faults import TOLD, cause_of, stage_of
 from eloquence.conversation.filler import Fillers
 from eloquence.conversation.guidance import Cue, Guidance
@@ -185,8 +185,6 @@ class Conversation:
             lost=lambda: self._finish("interrupted", SUPERSEDED),
             measured=self._note_sound,
         )
-        if isinstance(plan.stages.stt, Recognisers):
-            plan.stages.stt.late = self._on_late_words
         for chain in plan.chains:
             chain.switched = self._on_switch
         self._over: asyncio.Future[tuple[Status, str]] = asyncio.get_running_loop().create_future()
@@ -236,6 +234,9 @@ class Conversation:
         self._chosen_patience = chosen
         self._patience = patience_with(chosen, plan.exercise.patience)
         self._push_to_talk = plan.push_to_talk if since is None else since.push_to_talk
+        if isinstance(plan.stages.stt, Recognisers):
+            plan.stages.stt.late = self._on_late_words
+        self._await_words()
         self._engine: AgentSession[Any] = AgentSession(
             stt=plan.stages.stt,
             llm=plan.stages.llm,
@@ -434,6 +435,7 @@ class Conversation:
                 self._set_patience(seconds)
             case protocol.SetPushToTalk(on=on):
                 self._push_to_talk = on
+                self._await_words()
                 engine.update_options(
                     turn_detection="manual" if on else end_of_turn(),
                     endpointing_opts=endpointing(self._patience, push_to_talk=on),
@@ -480,9 +482,17 @@ class Conversation:
         self._late_patience = None
         self._chosen_patience = seconds
         self._patience = patience_with(seconds, self._plan.exercise.patience)
+        self._await_words()
         self._engine.update_options(
             endpointing_opts=endpointing(self._patience, push_to_talk=self._push_to_talk)
         )
+
+    def _await_words(self) -> None:
+        """Sets from when on words are late: before a turn can be over nobody speaks."""
+        recognisers = self._plan.stages.stt
+        if isinstance(recognisers, Recognisers):
+            least = 0.0 if self._push_to_talk else self._patience.minimum
+            recognisers.lateness = max(LATE, least)
 
     def _pause(self) -> None:
         self._clock.pause()

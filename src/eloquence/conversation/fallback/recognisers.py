@@ -34,8 +34,8 @@ KEPT = 60.0
 """Seconds of sound that are kept at most."""
 _OVERDUE = 45.0
 """Seconds of speech without a pause after which a recogniser that said nothing of it hangs."""
-_LATE = 1.5
-"""Seconds after the end of speech from which its words are late."""
+LATE = 1.5
+"""Seconds after the end of speech from which its words are late, for somebody who waits."""
 _LEAD = 1.0
 """Seconds of sound before speech that whoever begins to listen also gets."""
 _CERTAIN = 0.8
@@ -80,6 +80,8 @@ class Recognisers(stt.STT[Literal["metrics_collected"]]):
         self.voice = voice
         self.late: Callable[[], None] = _nobody
         """Called when the words of what was surely speech are waited for, once for each time."""
+        self.lateness = LATE
+        """Seconds after the end of speech from which they are."""
 
     @property
     def model(self) -> str:
@@ -234,7 +236,7 @@ class _Hearing(stt.RecognizeStream):
             self._unsettled[-1].end = self._voice.until
         self._settle(self._settled)
         self._wait()
-        late = self._silent_since + _LATE - time.monotonic()
+        late = self._silent_since + self._owner.lateness - time.monotonic()
         self._late = asyncio.get_running_loop().call_later(max(0.0, late), self._tell_late)
 
     def _tell_late(self) -> None:
