@@ -220,6 +220,35 @@ def test_nobody_says_that_words_are_late_before_the_turn_can_be_over(
     assert said == ["je cherche un poste je cherche un poste"]
 
 
+def test_nobody_speaks_while_the_key_is_held_and_once_it_is_released_words_may_be_late(
+    talk: Talk, sentence: bytes
+) -> None:
+    vendor = Vendor("slow")
+    talk.recognisers = recognisers(vendor)
+    talk.hello = talk.hello.model_copy(update={"push_to_talk": True})
+    fillers = content.load().lines("fr").filler
+    held: list[str] = []
+
+    async def script(learner: Learner) -> None:
+        await learner.quiet()
+        await learner.client.send(protocol.Press())
+        await learner.say(sentence)
+        await learner.say(SECOND * 3)
+        await learner.say(sentence)
+        held.extend(line for line in fillers if line in talk.tts.said)
+        vendor.fault = "hang"
+        await learner.say(SECOND * 2)
+        held.extend(line for line in fillers if line in talk.tts.said)
+        await learner.client.send(protocol.Release())
+        await learner.quiet()
+
+    clock.run(talk.held(script))
+    assert held == []
+    assert sum(line in talk.tts.said for line in fillers) == 1
+    assert talk.stored.turns[1].text.startswith("je cherche un poste")
+    assert [turn.speaker for turn in talk.stored.turns] == ["character", "learner", "character"]
+
+
 def test_by_key_a_turn_that_nobody_understands_is_answered_too(talk: Talk, sentence: bytes) -> None:
     talk.recognisers = recognisers(Vendor("hang"))
     talk.hello = talk.hello.model_copy(update={"push_to_talk": True})

@@ -172,6 +172,8 @@ class Conversation:
         self._orders = Pace(_ORDERS_AT_MOST, _PER)
         self._messages = Pace(_MESSAGES_AT_MOST, _PER)
         self._late_patience: float | None = None
+        self._late_words = False
+        """Whether words are late, which is not said while the key is held."""
         self._late_line: SpeechHandle | None = None
         """What was said last while words were waited for."""
         self._cutting_in: asyncio.Task[None] | None = None
@@ -457,6 +459,8 @@ class Conversation:
                 engine.commit_user_turn(
                     transcript_timeout=_WORDS_SECONDS if spoken else 2.0, stt_flush_duration=0.6
                 )
+                if self._late_words:
+                    self._on_late_words()
             case protocol.Joined():
                 self._nudged = 0  # whatever was said to a line that was lost unnoticed
                 self._transport.send(self._ready(resumed=bool(self._recent)))
@@ -845,6 +849,7 @@ class Conversation:
         if speaking:
             self._last_heard = time.monotonic()
             self._nudged = 0
+            self._late_words = False
             self._listening.voice_started(at)
         elif event.old_state == "speaking":
             self._listening.voice_ended(at - SILENCE)
@@ -861,6 +866,7 @@ class Conversation:
         text = f"{self._heard_text} {event.transcript}".strip()
         if event.is_final:
             self._heard_text = text
+            self._late_words = False
             self._mark(event.transcript)
         self._show(text, final=False)
 
@@ -1010,8 +1016,9 @@ class Conversation:
     def _on_late_words(self) -> None:
         """Lets the learner know that they were heard, before what they said is understood."""
         engine = self._engine
+        self._late_words = self._push_to_talk and engine.input.audio_enabled
         free = engine.agent_state == "listening" and engine.user_state != "speaking"
-        if free and self._clock.paused_at is None:
+        if free and not self._late_words and self._clock.paused_at is None:
             self._late_line = engine.say(self._fillers.line(), add_to_chat_ctx=False)
 
     @property
