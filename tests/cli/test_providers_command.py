@@ -181,6 +181,25 @@ def test_show_tells_where_each_value_comes_from(
     assert "idle_minutes" in people
 
 
+def test_secrets_of_plugins_of_addresses_and_of_unknown_providers_are_not_shown(
+    folder: Path,
+) -> None:
+    text = (
+        '[llm]\nprovider = "openai"\nbase_url = "http://ada:hush@localhost:9/v1"\n'
+        '[tts]\nprovider = "nobody"\nauth_token = "hush"\npassword = "hush"\n'
+        '[plugins.theirs]\nclient_secret = "hush"\nwhere = "https://ada:hush@host.example"\n'
+    )
+    (folder / "eloquence.toml").write_text(text)
+    for words in (("show", "--json"), ("show",), ("providers", "list", "--json")):
+        ran = run(*words)
+        assert ran.status == 0, ran.err
+        assert "hush" not in ran.out + ran.err
+    told = json.loads(run("show", "--json").out)
+    assert told["stages"]["llm"]["options"]["base_url"] == "http://ada:•••@localhost:9/v1"
+    assert run("change-llm", "openai", "some-model").status == 0
+    assert written(folder)["llm"]["base_url"] == "http://ada:hush@localhost:9/v1"
+
+
 def test_every_provider_is_listed_with_what_it_lacks(folder: Path) -> None:
     """PRV-03."""
     told = json.loads(run("list-providers", "--json").out)

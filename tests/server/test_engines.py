@@ -74,6 +74,18 @@ def test_a_change_is_written_and_counts_for_whoever_comes_next(served: Served) -
     assert [one["provider"] for one in stage(served, "llm")["fallback"]] == ["mistral"]
 
 
+def test_what_comes_back_as_it_was_shown_is_that_of_the_file(served: Served) -> None:
+    file = Path("eloquence.toml")
+    address = "http://ada:in-the-file@localhost:9/v1"
+    file.write_text(f'[llm]\nprovider = "openai"\nbase_url = "{address}"\napi_key = "sk"\n')
+    options = stage(served, "llm")["chosen"]["options"]
+    assert "in-the-file" not in options["base_url"]
+    options.pop("api_key")
+    assert put(served, "llm", provider="openai", options=options).status_code == 200
+    wanted = {"provider": "openai", "base_url": address, "api_key": "sk"}
+    assert tomllib.loads(file.read_text())["llm"] == wanted
+
+
 def test_a_voice_of_another_vendor_is_warned_of(served: Served) -> None:
     answer = put(served, "tts", provider="elevenlabs", options={"voice": "alloy"})
     assert [one["code"] for one in answer.json()["warnings"]] == ["voice"]

@@ -114,19 +114,17 @@ def _cell(value: Any) -> str:
 
 def _value(settings: "Settings", name: str) -> Any:
     """The value of a setting as it may be shown."""
-    import re
-
     from pydantic import BaseModel, SecretStr
 
-    from eloquence.ops.engines import HIDDEN
+    from eloquence.ops.engines import HIDDEN, hidden
 
     value = getattr(settings, name)
     if isinstance(value, SecretStr):
         return HIDDEN if value.get_secret_value() else ""
     if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    if name.endswith("_url"):
-        return re.sub(r"(?<=://)([^/@]*:)[^/@]*(?=@)", rf"\1{HIDDEN}", value)
-    if value is None or isinstance(value, (bool, int, float, str)):
+        return hidden("", value.model_dump(mode="json"))
+    if value is None or isinstance(value, (bool, int, float)):
         return value
+    if isinstance(value, str):
+        return hidden("", value)
     return [str(one) for one in value] if isinstance(value, tuple) else str(value)

@@ -252,11 +252,9 @@ def _as_wanted(stage: "Stage", known: "StageSettings") -> "Wanted":
     from eloquence.ops import engines
     from eloquence.ops.settings_file import Wanted
 
-    shown = engines.shown(known.options, known.provider, stage)
-    return Wanted(
-        known.provider,
-        {name: value for name, value in known.options.items() if shown[name] != engines.HIDDEN},
-    )
+    if known.provider == "auto":
+        return Wanted("auto")
+    return Wanted(known.provider, engines.rewritable(known.options, known.provider, stage))
 
 
 def _stage(name: str) -> "Stage":

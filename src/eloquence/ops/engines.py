@@ -42,6 +42,11 @@ HIDDEN = "•••"
 PROBE_SECONDS = 10.0
 """How long a vendor may take to say whether all is well."""
 
+_SECRET = re.compile(r"(key|token|secret|password|passphrase)$", re.IGNORECASE)
+"""What secrets are called where nobody has said which options are."""
+_PASSWORD = re.compile(r"(?<=://)([^/@\s]*:)[^/@\s]*(?=@)")
+"""That of an address."""
+
 _VOICES: Mapping[str, re.Pattern[str]] = {
     "openai": re.compile(
         "alloy|ash|ballad|cedar|coral|echo|fable|marin|nova|onyx|sage|shimmer|verse"
@@ -250,11 +255,31 @@ def shown(options: Mapping[str, object], provider: str, stage: Stage) -> dict[st
     try:
         known = registry.provider(stage, provider)
     except EloquenceError:
-        return {name: HIDDEN if "key" in name else value for name, value in options.items()}
+        known = None
     return {
-        name: HIDDEN if _is_secret(_field(known, name)) or "key" in name else value
+        name: HIDDEN
+        if known is not None and _is_secret(_field(known, name))
+        else hidden(name, value)
         for name, value in options.items()
     }
+
+
+def rewritable(options: Mapping[str, object], provider: str, stage: Stage) -> dict[str, object]:
+    """Options without those that `use` does not take, as they stay in the file by themselves."""
+    known = registry.provider(stage, provider)
+    return {name: value for name, value in options.items() if not _is_secret(_field(known, name))}
+
+
+def hidden(name: str, value: Any) -> Any:
+    """A value of that name as it may be shown: without what is called like a secret, within it as
+    well, and without the password of an address."""
+    if isinstance(value, dict):
+        return {inner: hidden(inner, one) for inner, one in value.items()}
+    if value and _SECRET.search(name):
+        return HIDDEN
+    if isinstance(value, (list, tuple)):
+        return [hidden("", one) for one in value]
+    return _PASSWORD.sub(rf"\1{HIDDEN}", value) if isinstance(value, str) else value
 
 
 def _readable(asked: Callable[[], str]) -> str:
@@ -328,6 +353,7 @@ def _checked(settings: Settings, stage: Stage, wanted: Wanted, kept: StageSettin
             )
         return wanted
     provider = registry.provider(stage, wanted.provider)
+    wanted = replace(wanted, options=_meant(wanted, kept))
     for name in wanted.options:
         field = _field(provider, name)
         if field is None:
@@ -352,6 +378,17 @@ def _checked(settings: Settings, stage: Stage, wanted: Wanted, kept: StageSettin
     if "pip install" in found.readiness.mend:
         raise DependencyNotFoundError(found.readiness.detail, mend=found.readiness.mend)
     return replace(wanted, options=options)
+
+
+def _meant(wanted: Wanted, kept: StageSettings) -> dict[str, object]:
+    """The options that are wanted; one that comes back as it was shown is that of the file."""
+    known = [one.options for one in (kept, *kept.fallback) if one.provider == wanted.provider]
+    return {
+        name: next(
+            (one[name] for one in known if name in one and hidden(name, one[name]) == value), value
+        )
+        for name, value in wanted.options.items()
+    }
 
 
 def _place_of(one: StageSettings | Wanted) -> list[object]:
