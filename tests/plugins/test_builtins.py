@@ -1,6 +1,8 @@
 """The plugins that ship: what they change, count and find (PLG-02 to PLG-05)."""
 
 import ast
+import itertools
+import time
 from pathlib import Path
 
 import pytest
@@ -49,6 +51,22 @@ def said(text: str, language: str = "fr", **options: object) -> str:
     filtered = Filter(Filtering.model_validate(options))
     changed = filtered.coach_turn(text, Context(language=language))
     return text if changed is None else changed
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_a_letter_without_end_takes_no_time(language: str) -> None:
+    """It would be late in every conversation, and a required filter that is off lets nothing
+    pass."""
+    filtered = Filter(Filtering())
+    words = profanity_filter.read(language)
+    double = [word for word in words if any(a == b for a, b in itertools.pairwise(word))]
+    assert len(double) > 5
+    began = time.process_time()
+    for word in double[:10]:
+        at = next(n for n, (a, b) in enumerate(itertools.pairwise(word)) if a == b)
+        text = word[:at] + word[at] * 4_000 + "1"
+        assert filtered.coach_turn(text, Context(language=language)) is None
+    assert time.process_time() - began < 1.0
 
 
 @pytest.mark.parametrize(

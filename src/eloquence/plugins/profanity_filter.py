@@ -128,8 +128,11 @@ def _plain_letters(word: str) -> str:
 
 
 def _drawn(word: str) -> str:
-    """A pattern that finds the word, with letters drawn out, and with other spaces."""
-    parts = [r"[\s-]+" if one == " " else f"{re.escape(one)}+" for one in word]
+    """A pattern that finds the word, with letters drawn out, and with other spaces. A letter that
+    the word has twice is one part of it: two parts that take the same letters would try each way
+    to share a long run of them."""
+    runs = [run.group() for run in re.finditer(r"(.)\1*", word)]
+    parts = [r"[\s-]+" if run[0] == " " else f"{re.escape(run[0])}{{{len(run)},}}" for run in runs]
     return "".join(parts)
 
 
