@@ -58,7 +58,7 @@ def test_a_letter_without_end_takes_no_time(language: str) -> None:
     """It would be late in every conversation, and a required filter that is off lets nothing
     pass."""
     filtered = Filter(Filtering())
-    words = profanity_filter.read(language)
+    words = [word for word in profanity_filter.read(language) if word.isalpha()]
     double = [word for word in words if any(a == b for a, b in itertools.pairwise(word))]
     assert len(double) > 5
     began = time.process_time()
