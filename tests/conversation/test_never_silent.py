@@ -184,6 +184,26 @@ def test_a_late_answer_is_announced_never_twice_in_the_same_way(
     assert read.count("Très bien, merci à vous.") == 2
 
 
+def test_a_late_answer_is_not_announced_in_a_pause(talk: Talk, sentence: bytes) -> None:
+    """All of it would be heard at once when the learner comes back."""
+    failing = ScriptedLLM([REPLY])
+    failing.fault = "hang"
+    talk.answers = chain(talk, failing, local=True)
+
+    async def script(learner: Learner) -> None:
+        await learner.quiet()
+        await learner.say(sentence)
+        await learner.until(lambda: learner.count("state", state="thinking") > 0)
+        await learner.client.send(protocol.Pause())
+        await learner.say(SECOND * 20)
+        await learner.client.send(protocol.Resume())
+        await learner.quiet()
+
+    clock.run(talk.held(script))
+    assert talk.stored.turns[2].text
+    assert not any(line in talk.tts.said for line in LINES.filler)
+
+
 def test_nothing_is_announced_to_a_learner_who_goes_on(talk: Talk, sentence: bytes) -> None:
     """An answer that was prepared in vain may be as late as it likes."""
     talk.llm.first = 30.0

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
 from livekit.agents import utils
@@ -18,16 +18,19 @@ _AGAIN = 3.0
 """Seconds from one such line to the next."""
 _MOST = 4
 """Such lines before one answer."""
+_HELD = 0.5
+"""Seconds after which is looked again whether the learner can hear anything."""
 
 
 class Fillers:
     """Short lines, never the same twice in a row, before an answer that does not come.
 
     Nothing is said before the turn is surely over: an answer is prepared also for a learner who
-    then goes on.
+    then goes on. Nor while the sound is `held`: all of it would be heard at once when it is not.
     """
 
-    def __init__(self, lines: Sequence[str]) -> None:
+    def __init__(self, lines: Sequence[str], held: Callable[[], bool] = lambda: False) -> None:
+        self._held = held
         self._lines = tuple(lines)
         self._next = itertools.cycle(lines)
         self._over = asyncio.Event()
@@ -61,6 +64,9 @@ class Fillers:
             while self.waiting:
                 coming = asyncio.ensure_future(anext(answer, None))
                 while said < _MOST and await self._silent(coming, due):
+                    if self._held():
+                        due = time.time() + _HELD
+                        continue
                     due = time.time() + _AGAIN
                     said += 1
                     yield f"{next(self._next)} "
