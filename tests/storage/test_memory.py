@@ -120,3 +120,29 @@ async def test_figures_of_plugins_add_up_and_who_is_off_stays_so(store: SqlSessi
     await store.plugins.switch_on("x")
     assert await store.plugins.off() == frozenset()
     assert (await store.plugins.all())["x"] == {"calls": 10, "own.words": 5}
+
+
+async def test_what_is_erased_or_corrected_is_in_no_file_any_more(tmp_path: Path) -> None:
+    """Nor in the log that SQLite writes ahead."""
+
+    def holds(name: str) -> bool:
+        files = [one for one in tmp_path.rglob("*") if one.is_file()]
+        return any(name.encode() in one.read_bytes() for one in files)
+
+    address = f"sqlite:///{tmp_path / 'eloquence.db'}"
+    async with open_store(address, tmp_path / "recordings") as store:
+        await keep(store, session("ada-1"), learner="ada")
+        await store.memory.switch("ada", on=True)
+        said = [("trade", "Funambule"), ("project", "Quetzal"), ("date", "Equinoxe")]
+        await store.memory.note("ada", "ada-1", [*said, ("name", "Philomena")])
+        assert all(holds(text) for _, text in said)
+        assert holds("Philomena")
+        first, second, *_ = await store.memory.facts("ada")
+        await store.memory.erase("ada", first.id)
+        assert not holds(first.text)
+        await store.memory.correct("ada", second.id, "something else")
+        assert not holds(second.text)
+        await store.memory.note("ada", "ada-1", [("name", "Ada")])
+        assert not holds("Philomena")
+        await store.memory.forget("ada")
+        assert not any(holds(text) for _, text in said)

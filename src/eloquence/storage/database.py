@@ -284,6 +284,14 @@ def _revision(engine: Engine) -> str | None:
         return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
+def wipe(engine: Engine) -> None:
+    """Makes for good what was deleted: it would stay readable in SQLite's write-ahead log. Raises
+    StorageError."""
+    if engine.dialect.name == "sqlite":
+        with failures(), engine.connect() as connection:
+            connection.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
 @contextmanager
 def failures() -> Iterator[None]:
     """Tells whatever the database raises as a StorageError that says what to do."""

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
 
 from eloquence.errors import FactNotFoundError
 from eloquence.storage.accounts import OffLoop
-from eloquence.storage.database import facts, failures, memories, sessions
+from eloquence.storage.database import facts, failures, memories, sessions, wipe
 
 MOST = 40
 """Facts of one learner; the oldest make room."""
@@ -133,25 +133,30 @@ class Memory:
                 )
             for old in _of(connection, learner)[:-MOST]:
                 connection.execute(delete(facts).where(facts.c.id == old.id))
-            return new
+        wipe(self._engine)
+        return new
 
     def _correct(self, learner: str, fact_id: str, text: str) -> KnownFact:
         own = (facts.c.id == fact_id, facts.c.learner == learner)
         with failures(), self._writer.begin() as connection:
             if not connection.execute(update(facts).where(*own).values(text=_line(text))).rowcount:
                 raise _not_found(fact_id)
-            return _fact(connection.execute(select(facts).where(*own)).one())
+            corrected = _fact(connection.execute(select(facts).where(*own)).one())
+        wipe(self._engine)
+        return corrected
 
     def _erase(self, learner: str, fact_id: str) -> None:
         own = delete(facts).where(facts.c.id == fact_id, facts.c.learner == learner)
         with failures(), self._writer.begin() as connection:
             if not connection.execute(own).rowcount:
                 raise _not_found(fact_id)
+        wipe(self._engine)
 
     def _forget(self, learner: str) -> None:
         with failures(), self._writer.begin() as connection:
             connection.execute(delete(facts).where(facts.c.learner == learner))
             connection.execute(delete(memories).where(memories.c.learner == learner))
+        wipe(self._engine)
 
 
 def _wants(connection: Connection, learner: str) -> bool:

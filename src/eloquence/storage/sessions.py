@@ -41,6 +41,7 @@ from eloquence.storage.database import (
     migrate,
     sessions,
     turns,
+    wipe,
 )
 from eloquence.storage.leases import Held, Lease, Pulse, lost
 from eloquence.storage.memory import Memory
@@ -510,10 +511,7 @@ class SqlSessionStore:
         self._wipe()
 
     def _wipe(self) -> None:
-        """Otherwise what is deleted stays readable in SQLite's write-ahead log."""
-        if self._engine.dialect.name == "sqlite":
-            with failures(), self._engine.connect() as connection:
-                connection.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        wipe(self._engine)
 
     def _with_audio(self, stored: StoredSession) -> StoredSession:
         names = kept_audio.kept(self._recordings, stored.session.id)
