@@ -247,6 +247,20 @@ async def test_a_plugin_reaches_nothing_but_its_own_folder(
     assert secret.read_text() == "KEY=1"
 
 
+@pytest.mark.skipif(not KERNEL, reason="needs Linux with seccomp and Landlock")
+async def test_a_plugin_reads_nothing_in_the_folder_that_the_server_was_started_in(
+    stage: Stage, install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not either where Python looks for code there, as after `python -m eloquence`."""
+    secret = tmp_path / ".env"
+    secret.write_text("KEY=1")
+    install("reaching", REACHING, reaching="plugin")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    async with stage.holding(Wanted("reaching", {"secret": str(secret)})) as attendance:
+        assert await attendance.spoken("Bonjour.") == "own"
+
+
 async def test_what_a_plugin_keeps_in_memory_reaches_no_other_learner(
     stage: Stage, install: Install
 ) -> None:

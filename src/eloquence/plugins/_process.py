@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from eloquence.plugins import Hook
@@ -98,7 +99,7 @@ class Child:
         )
         child = cls(process, folder)
         given = {
-            "path": sys.path,
+            "path": _path(),
             "value": found.value,
             "options": dict(options),
             "memory": memory,
@@ -184,6 +185,19 @@ class Child:
         if not isinstance(told, dict):
             raise FaultError("output")
         return told
+
+
+def _path() -> list[str]:
+    """Where a plugin's process finds code, all of which it may read: not the folder that we were
+    started in, as `python -m` has it, for that holds `.env` and the settings, unless we ourselves
+    are in it."""
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:  # it is gone, with all that was in it
+        return sys.path
+    if (here / "eloquence" / "__init__.py").is_file():
+        return sys.path
+    return [one for one in sys.path if one and Path(one).absolute() != here]
 
 
 def _environment(folder: str) -> dict[str, str]:
