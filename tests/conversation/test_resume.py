@@ -102,7 +102,8 @@ def test_a_turn_that_was_owed_an_answer_is_answered_by_the_next_holder(
 
     clock.run(talk.held(first))
     talk.epoch, talk.last_turn = 2, LastTurn()
-    talk.llm = ScriptedLLM(["Je vous réponds enfin."])
+    talk.llm = ScriptedLLM(["Je vous réponds enfin."], first=2.2)
+    talk.tts.said.clear()
 
     async def second(learner: Learner) -> None:
         await learner.quiet()
@@ -113,6 +114,8 @@ def test_a_turn_that_was_owed_an_answer_is_answered_by_the_next_holder(
     assert said[1] in content.load().lines("fr").resumed
     assert said[2] == "Je vous réponds enfin."
     assert "Trop tard." not in said
+    fillers = content.load().lines("fr").filler
+    assert not any(line in talk.tts.said for line in fillers)  # nobody sat in silence meanwhile
 
 
 def test_the_exercise_clock_the_phase_and_the_offline_coach_go_on(

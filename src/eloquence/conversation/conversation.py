@@ -139,7 +139,10 @@ class Conversation:
         self._unheard = (_NONE, "")
         """The latest turn of which no word was understood, and what is said to it."""
         self._unheard_lines = itertools.cycle(plan.lines.unheard)
-        self._fillers = Fillers(plan.lines.filler, lambda: self._clock.paused_at is not None)
+        self._fillers = Fillers(
+            plan.lines.filler,
+            held=lambda: transport.audible or self._clock.paused_at is not None,
+        )
         self._guidance = Guidance(
             plan.session,
             plan.exercise,

@@ -19,14 +19,15 @@ _AGAIN = 3.0
 _MOST = 4
 """Such lines before one answer."""
 _HELD = 0.5
-"""Seconds after which is looked again whether the learner can hear anything."""
+"""Seconds after which it is looked again whether the sound is still held."""
 
 
 class Fillers:
     """Short lines, never the same twice in a row, before an answer that does not come.
 
     Nothing is said before the turn is surely over: an answer is prepared also for a learner who
-    then goes on. Nor while the sound is `held`: all of it would be heard at once when it is not.
+    then goes on. Nor while the sound is `held`, as in a pause or by what is being said: all of it
+    would be heard at once afterwards.
     """
 
     def __init__(self, lines: Sequence[str], held: Callable[[], bool] = lambda: False) -> None:
