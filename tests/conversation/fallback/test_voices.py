@@ -195,6 +195,26 @@ def test_a_voice_that_has_to_be_loaded_is_waited_for_when_it_is_first_asked() ->
     assert clock.run(spoken()) == ["slow", "other"]
 
 
+def test_a_host_that_stands_by_is_not_called_before_it_is_needed() -> None:
+    ready: list[str] = []
+
+    class Warm(ScriptedTTS):
+        name = ""
+
+        def prewarm(self) -> None:
+            ready.append(self.name)
+
+    def standing(name: str, where: str) -> Link[Voice]:
+        voice = Warm()
+        voice.name = name
+        status = StageStatus(provider=name, detail="", leaves_machine=where)
+        return Link(name, voice, Breaker(), status)
+
+    hosts = [standing(name, "example.org") for name in ("chosen", "other")]
+    Voices(Chain("tts", [*hosts, standing("here", "")]), "fr").prewarm()
+    assert ready == ["chosen", "here"]
+
+
 def test_whoever_serves_is_told_when_it_changes() -> None:
     told: list[Switch] = []
     broken, other = scripted("hang"), scripted()

@@ -134,7 +134,10 @@ class Voices(tts.TTS[Never]):
         return self.chain.serving.stage.provider
 
     def prewarm(self) -> None:
-        for link in self.chain.links:
+        """Readies whoever speaks first, and those on this machine that may have to in its place;
+        nobody else is called before they are needed."""
+        first, *others = self.chain.links
+        for link in (first, *(other for other in others if not other.status.leaves_machine)):
             link.stage.prewarm()
 
     def answer(self) -> "Answer":
