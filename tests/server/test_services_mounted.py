@@ -5,6 +5,7 @@ import asyncio
 import json
 import socket
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from eloquence.config import Settings, load
 from eloquence.server import limits
 from eloquence.server.services import mounted, stt
 from eloquence.storage.sessions import open_store
+from eloquence.testing.services import Services
 
 CHAT: Any = {"model": "any", "messages": [{"role": "user", "content": "Bonjour."}]}
 STAGES: dict[str, Any] = {
@@ -225,6 +227,47 @@ def test_an_account_has_so_many_requests_a_minute(
         assert [answer.status_code for answer in told] == [200, 200, 200, 429, 429]
         assert int(told[-1].headers["retry-after"]) >= 1
         assert told[-1].json()["error"]["code"] == "too_many"
+
+
+async def test_an_account_has_the_models_of_the_settings(tmp_path: Path) -> None:
+    """Whichever it names: the price is the operator's."""
+    async with Services() as host:
+        given = {"base_url": host.url, "api_key": "k", "model": "ours"}
+        stages = STAGES | {
+            "llm": {"provider": "openai", "options": given},
+            "tts": {"provider": "openai", "options": given},
+        }
+        settings = load(data=tmp_path / "models", sign_in=True, **stages)
+        key, _ = await _somebody(settings)
+        for served in serving(settings):
+            own = {"Authorization": f"Bearer {key}"}
+            async with httpx.AsyncClient(base_url=served.url, headers=own, timeout=60) as client:
+                for path, body in (
+                    ("/v1/chat/completions", CHAT | {"model": "dearest"}),
+                    ("/v1/audio/speech", {"input": "Bonjour.", "model": "dearest"}),
+                    ("/api/tts", {"text": "Bonjour.", "model": "dearest"}),
+                ):
+                    answer = await client.post(path, json=body)
+                    assert answer.status_code == 200, answer.text
+        assert [json.loads(one.body)["model"] for one in host.asked] == ["ours"] * 3
+
+
+def test_no_account_holds_more_than_half_of_the_places(school: School) -> None:
+    """K02: sockets that say nothing, all of the same learner."""
+    other, _ = asyncio.run(_somebody(school.settings))
+
+    async def refused() -> int:
+        address = f"{school.url.replace('http', 'ws')}/ws"
+        bearer = {"Authorization": f"Bearer {school.key}"}
+        async with AsyncExitStack() as stack:
+            for _ in range(mounted.AT_ONCE["stt"] // 2):
+                await stack.enter_async_context(connect(address, additional_headers=bearer))
+            with pytest.raises(InvalidStatus) as told:
+                await connect(address, additional_headers=bearer)
+            await spoken(school.url, Authorization=f"Bearer {other}")
+            return told.value.response.status_code
+
+    assert asyncio.run(refused()) == 429
 
 
 def test_errors_are_in_the_shape_that_openais_clients_read(alone: Served) -> None:

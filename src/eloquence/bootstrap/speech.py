@@ -75,14 +75,20 @@ class Speech:
         *,
         headers: Mapping[str, str],
         patience: "Patience",
+        only: bool = False,
     ) -> "AsyncIterator[Answer]":
-        """The answer of the host of the settings to a chat, or to a GET without a body. Raises
-        ConfigurationError when there is no host, LanguageModelError."""
+        """The answer of the host of the settings to a chat, or to a GET without a body; with
+        `only`, the model is that of the settings. Raises ConfigurationError when there is no
+        host, LanguageModelError."""
         from eloquence.providers import passing
 
         options: Any = self._ready(self.choice("llm", language)).options
         host = options.host()
-        asked = None if body is None else passing.chat(body, options.chosen_model(), host.refuses)
+        asked = (
+            None
+            if body is None
+            else passing.chat(body, options.chosen_model(), host.refuses, only=only)
+        )
         client = self._resources.get(
             "passing client", partial(passing.new_client, patience), passing.close
         )
@@ -99,9 +105,11 @@ class Speech:
         *,
         headers: Mapping[str, str],
         patience: "Patience",
+        only: bool = False,
     ) -> "AsyncIterator[Answer]":
         """The sound of the host of the settings for a request in OpenAI's shape, in which what is
-        not named is the settings'. Raises ConfigurationError, TextToSpeechError."""
+        not named is the settings'; with `only`, the model is in any case. Raises
+        ConfigurationError, TextToSpeechError."""
         from eloquence.providers import passing
 
         chosen = self._ready(self.choice("tts", language))
@@ -109,7 +117,7 @@ class Speech:
         speed = min(4.0, max(0.25, options.speed * wanted["speed"]))
         asked = {
             **wanted,
-            "model": wanted["model"] or options.chosen_model(),
+            "model": (not only and wanted["model"]) or options.chosen_model(),
             "voice": wanted["voice"] or options.voice or "nova",
             "speed": speed,
         }

@@ -145,9 +145,12 @@ def _unanswered(stage: Stage, host: Host, error: Exception) -> ProviderError:
     return failure(stage, host.name, "timeout" if late else "unreachable", mend=mend)
 
 
-def chat(body: bytes, model: str, refuses: frozenset[str] = frozenset()) -> bytes:
-    """The request of a chat, with the model filled in where none is named, and without the fields
-    that the host refuses. Raises LanguageModelError when it is no such request."""
+def chat(
+    body: bytes, model: str, refuses: frozenset[str] = frozenset(), *, only: bool = False
+) -> bytes:
+    """The request of a chat, with the model filled in where none is named, or wherever it is the
+    `only` one, and without the fields that the host refuses. Raises LanguageModelError when it is
+    no such request."""
     try:
         asked = json.loads(body)
     except (ValueError, RecursionError):
@@ -160,10 +163,11 @@ def chat(body: bytes, model: str, refuses: frozenset[str] = frozenset()) -> byte
             "bad_request",
             mend="POST a JSON object with messages: a list of objects with a role and a content.",
         )
-    if asked.get("model") and not refuses & asked.keys():
+    if asked.get("model") and not only and not refuses & asked.keys():
         return body
+    named = None if only else asked.get("model")
     kept = {key: value for key, value in asked.items() if key not in refuses}
-    return json.dumps({**kept, "model": kept.get("model") or model}).encode()
+    return json.dumps({**kept, "model": named or model}).encode()
 
 
 def _is_message(message: object) -> bool:

@@ -1,6 +1,7 @@
 """What every request to a service keeps to: how much, how many at once, and how long."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 
 from starlette.datastructures import Headers
@@ -8,7 +9,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from eloquence.errors import CapacityError, EloquenceError
+from eloquence.errors import CapacityError, EloquenceError, TooManyError
 from eloquence.server.services._problems import problem, told
 
 BODY_SECONDS = 60.0
@@ -20,8 +21,9 @@ OPEN = frozenset({"/health", "/live"})
 PASSED = "eloquence.passed"
 """Where a scope says that a gate has let it in."""
 
-Admit = Callable[[HTTPConnection], Awaitable[None]]
-"""Lets whoever may use the service pass; raises one of our errors for anybody else."""
+Admit = Callable[[HTTPConnection], Awaitable[str]]
+"""Lets whoever may use the service pass, and tells who it is, empty for the only one there is;
+raises one of our errors for anybody else."""
 
 
 class Gate:
@@ -29,6 +31,7 @@ class Gate:
     programs, and a page of another site could otherwise use a visitor's browser to reach them.
 
     Nothing of a request is read before `admit` has let it pass, which also sees to web pages then.
+    Nobody whom it names has more than half of the places.
     A request whose client has left is ended at once, with everything that was begun for it. With
     `paths` it is for these alone.
     """
@@ -48,17 +51,27 @@ class Gate:
         self._paths = paths
         self._admit = admit
         self._inside = 0
+        self._of_one: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not self._keeps(scope):
             await self._app(scope, receive, send)
             return
-        refusal = await self._refusal(HTTPConnection(scope))
+        connection = HTTPConnection(scope)
+        refusal: JSONResponse | None = None
+        who = ""
+        if self._admit is not None:
+            try:
+                who = await self._admit(connection)
+            except EloquenceError as error:
+                refusal = told(error)
+        refusal = refusal or self._refusal(connection.headers, who)
         if refusal is not None:
             await self._refused(refusal, scope, receive, send)
             return
         scope[PASSED] = True
         self._inside += 1
+        self._of_one[who] += 1
         try:
             if scope["type"] == "websocket":
                 await self._app(scope, receive, send)
@@ -66,6 +79,9 @@ class Gate:
                 await self._answered(scope, receive, send)
         finally:
             self._inside -= 1
+            self._of_one[who] -= 1
+            if not self._of_one[who]:
+                del self._of_one[who]
 
     def _keeps(self, scope: Scope) -> bool:
         if scope["type"] not in ("http", "websocket"):
@@ -73,14 +89,8 @@ class Gate:
         path = scope["path"]
         return path not in OPEN if self._paths is None else path in self._paths
 
-    async def _refusal(self, connection: HTTPConnection) -> JSONResponse | None:
-        headers = connection.headers
-        if self._admit is not None:
-            try:
-                await self._admit(connection)
-            except EloquenceError as error:
-                return told(error)
-        elif of_a_page(headers):
+    def _refusal(self, headers: Headers, who: str) -> JSONResponse | None:
+        if self._admit is None and of_a_page(headers):
             return problem(403, "refused", "This service is for programs, not for web pages.")
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > self._most_bytes:
@@ -88,6 +98,9 @@ class Gate:
         if self._inside >= self._at_once:
             message = f"All {self._at_once} places of this service are taken."
             return told(CapacityError(message, mend="Try again in a moment."))
+        if who and self._of_one[who] >= max(1, self._at_once // 2):
+            message = "Half of the places of this service are yours already."
+            return told(TooManyError(message, after=1.0, mend="Wait for an answer first."))
         return None
 
     async def _refused(

@@ -52,8 +52,12 @@ class Service:
         speech: Speech,
         warm: Warm | None = None,
         patience: Patience | None = None,
+        *,
+        only: bool = False,
     ) -> None:
         self.stage = stage
+        self.only = only
+        """Whether the model is that of the settings, whichever is asked for."""
         self.speech = speech
         self.patience = patience or Patience()
         """For hosts that a request goes on to, and for language models."""

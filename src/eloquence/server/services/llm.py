@@ -60,6 +60,7 @@ def _passed_on(request: Request, served: Service, path: str, body: bytes | None)
         served.language,
         headers=headers,
         patience=served.patience,
+        only=served.only,
     )
     return Flow(_body(answering))
 

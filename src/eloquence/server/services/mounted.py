@@ -63,9 +63,11 @@ def mount(app: FastAPI) -> None:
 
 
 def opened(eloquence: Eloquence) -> dict[Stage, Service]:
-    """The services of a product, which share what its conversations have loaded."""
+    """The services of a product, which share what its conversations have loaded. Where people sign
+    in, they have the models that the operator has chosen, whose price the operator knows."""
     speech = Speech(lambda: eloquence.settings, eloquence.library, eloquence.resources)
-    return {stage: Service(stage, speech) for stage in _ROUTERS}
+    only = eloquence.settings.accounts
+    return {stage: Service(stage, speech, only=only) for stage in _ROUTERS}
 
 
 def mistaken(path: str) -> JSONResponse | None:
@@ -86,7 +88,7 @@ async def _passed(connection: HTTPConnection) -> None:
         raise PermissionDeniedError("This path is not served.")
 
 
-async def _admit(connection: HTTPConnection) -> None:
+async def _admit(connection: HTTPConnection) -> str:
     if connection.headers.get("sec-fetch-site", "none") not in _OWN:
         raise PermissionDeniedError("This is for programs, and for this server's own page.")
     eloquence: Eloquence = connection.app.state.eloquence
@@ -101,6 +103,7 @@ async def _admit(connection: HTTPConnection) -> None:
         )
     limits: Limits = connection.app.state.limits
     await limits.service(who)
+    return who.id
 
 
 def _is_near(connection: HTTPConnection) -> bool:

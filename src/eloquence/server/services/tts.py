@@ -74,9 +74,9 @@ class WantedInput(BaseModel):
 @router.post("/api/tts", response_model=None)
 async def speak(wanted: Wanted, served: Speaking) -> Response:
     """The text as a sound file: MP3, or the format that is asked for (X-22)."""
-    speaking = served.speech.spoken(
-        wanted.text, wanted.language or served.language, voice=wanted.voice, model=wanted.model
-    )
+    language = wanted.language or served.language
+    model = "" if served.only else wanted.model
+    speaking = served.speech.spoken(wanted.text, language, voice=wanted.voice, model=model)
     return await _sounding(speaking, wanted.format)
 
 
@@ -95,12 +95,17 @@ async def speech(request: Request, wanted: WantedInput, served: Speaking) -> Res
         return Flow(
             _passed_on(
                 served.speech.speech_passed_on(
-                    asked, language, headers=headers, patience=served.patience
+                    asked,
+                    language,
+                    headers=headers,
+                    patience=served.patience,
+                    only=served.only,
                 )
             )
         )
+    model = "" if served.only else wanted.model
     speaking = served.speech.spoken(
-        wanted.input, language, voice=voice, model=wanted.model, pace=wanted.speed
+        wanted.input, language, voice=voice, model=model, pace=wanted.speed
     )
     if wanted.stream_format == "sse":
         return Flow(_events(speaking, wanted.response_format))
