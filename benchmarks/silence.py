@@ -24,6 +24,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,7 @@ from eloquence import protocol
 from eloquence.bootstrap import opened
 from eloquence.bootstrap.speech import speech
 from eloquence.config import load
+from eloquence.delivery import sound
 from eloquence.ops.chaos import MODES, Mode, Services, Word
 from eloquence.registry import STAGES, Stage
 from eloquence.testing.learner import Learner
@@ -46,6 +48,7 @@ REPLY = (
 HEARD = (Word("je", 0.1, 0.3), Word("parle", 0.3, 0.7), Word("de", 0.7, 0.8), Word("lui", 0.8, 1.2))
 _LOUD = 10 ** (-50 / 20) * 32_768
 _FRAME = protocol.OUTPUT_RATE // 50
+_PAUSE, _LEAST = 0.25, 1.2
 _TURN = 30.0
 """Seconds after which a turn that was not answered counts as silent."""
 FAULTS = tuple(mode for mode in MODES if mode != "ok")
@@ -230,11 +233,28 @@ def percentile(values: list[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, round(share * (len(ordered) - 1)))]
 
 
+def phrases() -> list[bytes]:
+    """Stretches of recorded sentences without a pause that could be taken for the end."""
+    found = []
+    for pcm in sentences():
+        samples = (np.frombuffer(pcm, np.int16) / 32_768).astype(np.float32)
+        begun = 0.0
+        speech = sound.measure(samples, protocol.INPUT_RATE).speech
+        for (_, end), (after, _) in pairwise([*speech, (np.inf, np.inf)]):
+            if after - end < _PAUSE:
+                continue
+            if _LEAST <= end - begun:
+                rate = 2 * protocol.INPUT_RATE
+                found.append(pcm[int(begun * rate) // 2 * 2 : int(end * rate) // 2 * 2])
+            begun = after
+    return found
+
+
 async def measure(
     cells: list[Cell], n: int, at_once: int, seed: int, done: Callable[[Cell], None]
 ) -> None:
     """Holds `n` conversations of each cell, so many at once; `done` is told of each whole cell."""
-    spoken = sentences()
+    spoken = phrases()
     async with AsyncExitStack() as stack:
         reader = await _voice(stack)
         limit, opening = asyncio.Semaphore(at_once), asyncio.Lock()
