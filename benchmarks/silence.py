@@ -243,7 +243,7 @@ def phrases() -> list[bytes]:
         for (_, end), (after, _) in pairwise([*speech, (np.inf, np.inf)]):
             if after - end < _PAUSE:
                 continue
-            if _LEAST <= end - begun:
+            if end - begun >= _LEAST:
                 rate = 2 * protocol.INPUT_RATE
                 found.append(pcm[int(begun * rate) // 2 * 2 : int(end * rate) // 2 * 2])
             begun = after
