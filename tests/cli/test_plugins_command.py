@@ -12,6 +12,7 @@ import typer
 from eloquence import cli
 from eloquence.cli import plugins
 from eloquence.config import load
+from eloquence.plugins.running import tried
 from eloquence.storage.sessions import open_store
 
 Figures = dict[str, dict[str, object]]
@@ -52,6 +53,36 @@ def test_a_plugin_is_added_and_removed_and_comments_stay(
     text = file.read_text(encoding="utf-8")
     assert text.startswith('# ours\nlog_level = "INFO" # quiet\n')
     assert tomllib.loads(text)["plugins"]["enabled"] == ["example"]
+
+
+def test_a_variable_takes_nothing_out_of_the_file_nor_into_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """CFG-05"""
+    file = folder / "eloquence.toml"
+    file.write_text('[plugins]\nenabled = ["profanity_filter"]\n', encoding="utf-8")
+    monkeypatch.setenv("ENABLED_PLUGINS", "sentiment_analysis")
+    _, told = ran(monkeypatch, capsys, "add", "example")
+    assert "says otherwise" in told
+    written = tomllib.loads(file.read_text(encoding="utf-8"))["plugins"]["enabled"]
+    assert written == ["profanity_filter", "example"]
+    _, told = ran(monkeypatch, capsys, "remove", "sentiment_analysis")
+    assert "says otherwise" in told
+    assert tomllib.loads(file.read_text(encoding="utf-8"))["plugins"]["enabled"] == written
+
+
+def test_what_is_added_while_another_one_is_tried_stays(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = folder / "eloquence.toml"
+
+    async def tried_meanwhile(*given: object) -> object:
+        file.write_text('[plugins]\nenabled = ["profanity_filter"]\n', encoding="utf-8")
+        return await tried(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("eloquence.ops.plugins.tried", tried_meanwhile)
+    assert ran(monkeypatch, capsys, "add", "example")[0] == 0
+    assert load().plugins.enabled == ("profanity_filter", "example")
 
 
 def test_one_that_is_not_installed_changes_nothing(

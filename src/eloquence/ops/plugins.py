@@ -2,8 +2,8 @@
 
 import asyncio
 
-from eloquence.config import Settings, load
-from eloquence.ops.settings_file import Table, change, set_plugins
+from eloquence.config import PluginsSettings, Settings, load
+from eloquence.ops.settings_file import set_plugins
 from eloquence.plugins.running import About, Limits, Wanted, tried
 from eloquence.storage.sessions import open_store
 
@@ -16,21 +16,15 @@ def enable(name: str) -> tuple[About, Settings]:
     plugins = load().plugins
     limits = Limits(seconds=plugins.seconds, memory=plugins.memory_mb << 20)
     about = asyncio.run(tried(Wanted(name, plugins.options.get(name, {})), limits))
-    required = plugins.required
-    if about.required and name not in required:
+
+    def with_it(listed: PluginsSettings) -> dict[str, tuple[str, ...]]:
+        enabled = (*dict.fromkeys((*listed.enabled, name)),)
+        if not about.required or name in listed.required:
+            return {"enabled": enabled}
         # Written down, so that it counts also when it cannot even start and say so.
-        required = (*required, name)
+        return {"enabled": enabled, "required": (*listed.required, name)}
 
-    def with_it(found: Table) -> Table:
-        known = found.get("plugins")
-        rest = known if isinstance(known, dict) else {}
-        enabled = [*dict.fromkeys((*plugins.enabled, name))]
-        added = {"enabled": enabled}
-        if required != plugins.required:
-            added["required"] = [*required]
-        return {**found, "plugins": {**rest, **added}}
-
-    return about, change(with_it)
+    return about, set_plugins(with_it)
 
 
 def disable(name: str) -> Settings:
@@ -39,7 +33,7 @@ def disable(name: str) -> Settings:
     settings = load()
     if name not in settings.plugins.enabled:
         return settings
-    return set_plugins([one for one in settings.plugins.enabled if one != name])
+    return set_plugins(lambda listed: {"enabled": [one for one in listed.enabled if one != name]})
 
 
 async def switch_on(settings: Settings, name: str) -> None:

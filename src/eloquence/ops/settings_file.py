@@ -1,7 +1,7 @@
 """Changing the settings file without an editor, and without losing what somebody wrote in it.
 
     use("llm", Wanted("openai", {"model": "gpt-4o"}, ("mistral",)))
-    set_plugins(("profanity_filter",))
+    set_plugins(lambda listed: {"enabled": (*listed.enabled, "profanity_filter")})
 
 Comments and order stay. The file that would come of a change is read as the product reads it before
 anything is written; then it takes the place of the old one at once, with the same rights. Whoever
@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import tomlkit
+from pydantic import ValidationError
 from tomlkit.exceptions import TOMLKitError
 
 from eloquence import sources
-from eloquence.config import Settings, load
+from eloquence.config import PluginsSettings, Settings, load
 from eloquence.errors import ConfigurationError
 from eloquence.registry import Stage
 
@@ -59,13 +60,24 @@ def use(stage: Stage, wanted: Wanted, check: Checked = lambda settings: None) ->
     return change(lambda found: {**found, stage: wanted.as_table()}, check)
 
 
-def set_plugins(enabled: Sequence[str], check: Checked = lambda settings: None) -> Settings:
-    """Writes which plugins are enabled, in that order. Raises as `use`."""
+def set_plugins(
+    made: Callable[[PluginsSettings], Mapping[str, Sequence[str]]],
+    check: Checked = lambda settings: None,
+) -> Settings:
+    """Writes lists of plugins, as `enabled`, that `made` makes of what the file itself says: a
+    variable that counts more is none of it. Raises as `use`."""
 
     def with_plugins(found: Table) -> Table:
-        known = found.get("plugins")
+        known = found.get("plugins", {})
+        try:
+            lists = made(PluginsSettings.model_validate(known))
+        except ValidationError as error:
+            raise ConfigurationError(
+                "What the settings file says of plugins is wrong.",
+                mend="Correct [plugins] in it by hand: docs/plugins.md.",
+            ) from error
         rest = known if isinstance(known, dict) else {}
-        return {**found, "plugins": {**rest, "enabled": list(enabled)}}
+        return {**found, "plugins": {**rest, **{name: list(one) for name, one in lists.items()}}}
 
     return change(with_plugins, check)
 
