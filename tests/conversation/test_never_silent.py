@@ -184,6 +184,21 @@ def test_a_late_answer_is_announced_never_twice_in_the_same_way(
     assert read.count("Très bien, merci à vous.") == 2
 
 
+def test_an_answer_that_stays_away_is_announced_again(talk: Talk, sentence: bytes) -> None:
+    """A model on this machine may take 12 s to load."""
+    failing = ScriptedLLM([REPLY])
+    failing.fault = "hang"
+    talk.answers = chain(talk, failing, local=True)
+
+    async def script(learner: Learner) -> None:
+        await learner.quiet()
+        await learner.say(sentence)
+        await answered(learner, 1)
+
+    clock.run(talk.held(script))
+    assert sum(line in LINES.filler for line in talk.tts.said) == 4
+
+
 def test_a_late_answer_is_not_announced_in_a_pause(talk: Talk, sentence: bytes) -> None:
     """All of it would be heard at once when the learner comes back."""
     failing = ScriptedLLM([REPLY])

@@ -139,10 +139,7 @@ class Conversation:
         self._unheard = (_NONE, "")
         """The latest turn of which no word was understood, and what is said to it."""
         self._unheard_lines = itertools.cycle(plan.lines.unheard)
-        self._fillers = Fillers(
-            plan.lines.filler,
-            held=lambda: transport.audible or self._clock.paused_at is not None,
-        )
+        self._fillers = Fillers(plan.lines.filler, held=self._sound_held)
         self._guidance = Guidance(
             plan.session,
             plan.exercise,
@@ -1023,6 +1020,12 @@ class Conversation:
         free = engine.agent_state == "listening" and engine.user_state != "speaking"
         if free and not self._late_words and self._clock.paused_at is None:
             self._late_line = engine.say(self._fillers.line(), add_to_chat_ctx=False)
+
+    def _sound_held(self) -> bool:
+        """Whether what announces an answer would only be heard after a pause, or after another
+        speech. What has announced it is none: it is audible until the answer ends."""
+        other = self._transport.audible and not self._fillers.announced
+        return other or self._clock.paused_at is not None
 
     @property
     def _awaits_words(self) -> bool:

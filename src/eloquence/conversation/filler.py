@@ -38,6 +38,8 @@ class Fillers:
         self._ended = 0.0
         self.waiting = False
         """Whether the latest answer has not had its first word yet."""
+        self.announced = False
+        """Whether such a line was said before it."""
 
     def line(self) -> str:
         """The next such line, to be said by itself."""
@@ -53,7 +55,7 @@ class Fillers:
     ) -> AsyncGenerator[Chunk, None]:
         """The answer, with such lines before its first word when that is late. `over`: the turn it
         answers is known to be. Closes the answer in the end."""
-        self.waiting = True
+        self.waiting, self.announced = True, False
         due = time.time() + _AFTER
         said = 0
         if over:
@@ -70,6 +72,7 @@ class Fillers:
                         continue
                     due = time.time() + _AGAIN
                     said += 1
+                    self.announced = True
                     yield f"{next(self._next)} "
                 chunk = await coming
                 if chunk is None:
