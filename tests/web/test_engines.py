@@ -60,6 +60,22 @@ def test_another_provider_is_chosen_with_its_options_and_who_takes_over(
     expect(answering).to_contain_text("pas prêt")
 
 
+def test_what_has_no_field_stays_as_the_file_has_it(page: Page, server: Any) -> None:
+    """A list among the options, a fourth one that takes over."""
+    stage = server.engines["stages"][1]
+    ready = stage["chosen"]["readiness"]
+    stage["chosen"] |= {"provider": "openai", "options": {"model": "m", "stop": ["a", "b"]}}
+    others = [{"provider": "script", "options": {"pace": n}} for n in range(4)]
+    stage["fallback"] = [{**one, "serves": {}, "readiness": ready} for one in others]
+    page.goto("#/engines")
+    answering = page.get_by_test_id("engine-llm")
+    answering.get_by_test_id("save").click()
+    expect(answering.get_by_test_id("saved")).to_be_visible()
+    _, wanted = server.wanted[-1]
+    assert wanted["options"] == {"model": "m", "stop": ["a", "b"]}
+    assert wanted["fallback"] == others
+
+
 def test_a_box_is_sent_when_it_is_not_as_usual_and_warnings_are_told(
     page: Page, server: Any
 ) -> None:

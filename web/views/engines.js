@@ -229,8 +229,12 @@ function form(stage, save, ask) {
   provider.addEventListener("change", redraw);
   element.addEventListener("submit", (event) => {
     event.preventDefault();
-    const options = Object.fromEntries([...inputs].flatMap(([option, input]) => entry(option, input, stage)));
-    const fallback = fallbacks.map((one) => one.value()).filter((one) => one !== null);
+    // What has no field here stays as the file has it.
+    const filled = new Set([...inputs.keys()].map((option) => option.name));
+    const kept = provider.value === chosen.provider ? Object.entries(open(chosen)).filter(([name]) => !filled.has(name)) : [];
+    const options = Object.fromEntries([...kept, ...[...inputs].flatMap(([option, input]) => entry(option, input, stage))]);
+    const further = stage.fallback.slice(MOST).map((one) => ({ provider: one.provider, options: open(one) }));
+    const fallback = [...fallbacks.map((one) => one.value()).filter((one) => one !== null), ...further];
     void save({ provider: provider.value, options, fallback });
   });
   redraw();
