@@ -220,6 +220,8 @@ def test_a_model_of_openai_is_asked_for_at_openai(
 def test_a_host_that_only_looks_like_the_vendor_gets_no_key(address: str, key: str | None) -> None:
     """LLM-08, LLM-09"""
     assert resolved(address, OPENAI_API_KEY="sk", MISTRAL_API_KEY="m") == (address, key)
+    empty = openai.llm.parse({"base_url": "https://host.example/v1", "api_key": ""}, {})
+    assert not openai.check(empty, "fr").ready  # type: ignore[arg-type]
 
 
 def test_a_missing_key_is_told_with_its_variable_and_no_key_is_ever_printed(

@@ -118,7 +118,7 @@ def host(options: HostOptions, *, default: str = OPENAI) -> Host:
             return Host(url, options.api_key or own, "OPENAI_API_KEY")
         if _is_of(name, "scaleway.ai", "scaleway.com", "mistral.ai"):
             return Host(url, options.api_key or mistral, scaleway_variable)
-        return Host(url, options.api_key, "api_key in the options of the stage")
+        return Host(url, options.api_key or None, "api_key in the options of the stage")
     if options.mistral_base_url:
         url = normalised(options.mistral_base_url)
         return Host(url, options.api_key or mistral, scaleway_variable)
