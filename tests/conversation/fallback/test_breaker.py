@@ -87,6 +87,14 @@ def test_a_refused_key_opens_it_at_once() -> None:
     assert not breaker.admits()
 
 
+def test_requests_that_were_refused_for_what_they_held_close_it_to_nobody() -> None:
+    breaker = Breaker()
+    for _ in range(20):
+        breaker.failed("bad_request")
+    assert breaker.admits()
+    assert breaker.cause == "bad_request"
+
+
 def test_a_vendor_is_left_alone_for_as_long_as_it_asks() -> None:
     async def seconds() -> tuple[float, bool]:
         breaker = Breaker()

@@ -60,8 +60,11 @@ class Breaker:
         self._tried = max(0, self._tried - 1)
 
     def failed(self, cause: Cause, after: float | None = None) -> None:
-        """`after` is how many seconds the vendor asks to be left alone."""
+        """`after` is how many seconds the vendor asks to be left alone. A request that was refused
+        for what it held says nothing of the provider, and must not close it to others."""
         self.cause = cause
+        if cause == "bad_request":
+            return self.given_up()
         trial = self.state == "half_open"
         self._failed += 1
         self._tried = max(0, self._tried - 1)
