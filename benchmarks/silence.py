@@ -234,19 +234,15 @@ def percentile(values: list[float], share: float) -> float:
 
 
 def phrases() -> list[bytes]:
-    """Stretches of recorded sentences without a pause that could be taken for the end."""
+    """The ends of recorded sentences, from the last pause on that could be taken for an end."""
     found = []
     for pcm in sentences():
         samples = (np.frombuffer(pcm, np.int16) / 32_768).astype(np.float32)
-        begun = 0.0
         speech = sound.measure(samples, protocol.INPUT_RATE).speech
-        for (_, end), (after, _) in pairwise([*speech, (np.inf, np.inf)]):
-            if after - end < _PAUSE:
-                continue
-            if end - begun >= _LEAST:
-                rate = 2 * protocol.INPUT_RATE
-                found.append(pcm[int(begun * rate) // 2 * 2 : int(end * rate) // 2 * 2])
-            begun = after
+        begins = [after for (_, end), (after, _) in pairwise(speech) if after - end >= _PAUSE]
+        begun = begins[-1] if begins else 0.0
+        if speech[-1][1] - begun >= _LEAST:
+            found.append(pcm[int(begun * protocol.INPUT_RATE) * 2 :])
     return found
 
 
