@@ -64,7 +64,8 @@ class Breaker:
         for what it held says nothing of the provider, and must not close it to others."""
         self.cause = cause
         if cause == "bad_request":
-            return self.given_up()
+            self.given_up()
+            return
         trial = self.state == "half_open"
         self._failed += 1
         self._tried = max(0, self._tried - 1)
