@@ -5,10 +5,10 @@
 
 Each conversation is the product's own, in real time, with its voice-activity and end-of-turn
 models. Recogniser, language model and voice are real clients of services on this machine that fail
-on purpose (`eloquence chaos`): the first one of each stage fails, the second one is well. What
-counts is the learner's ear: the longest silence from the end of what they said to the end of the
-answer, in the two turns during the fault and in the one after it. The chosen patience (0.5 s) is
-part of it.
+on purpose (`eloquence chaos`), or the line to it does (toxiproxy): the first one of each stage
+fails, the second one is well. What counts is the learner's ear: the longest silence from the end
+of what they said to the end of the answer, in the two turns during the fault and in the one after
+it. The chosen patience (0.5 s) is part of it.
 """
 
 import argparse
@@ -26,6 +26,7 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 
@@ -37,6 +38,7 @@ from eloquence.config import load
 from eloquence.delivery import sound
 from eloquence.ops.chaos import MODES, Mode, Services, Word
 from eloquence.registry import STAGES, Stage
+from eloquence.testing import parts
 from eloquence.testing.learner import Learner
 from eloquence.transports import memory
 
@@ -52,6 +54,16 @@ _PAUSE, _LEAST = 0.25, 1.2
 _TURN = 30.0
 """Seconds after which a turn that was not answered counts as silent."""
 FAULTS = tuple(mode for mode in MODES if mode != "ok")
+NETWORK: dict[str, tuple[str, Any]] = {
+    "down": ("", {}),
+    "no_answer": ("timeout", {"timeout": 0}),
+    "reset": ("reset_peer", {"timeout": 0}),
+    "latency": ("latency", {"latency": 800, "jitter": 200}),
+    "narrow": ("bandwidth", {"rate": 1}),
+    "cut_mid": ("limit_data", {"bytes": 2_500}),
+}
+"""Faults of the line to the first provider, by toxiproxy: what is added to it. `down` refuses and
+ends what is connected."""
 
 
 @dataclass
@@ -72,7 +84,8 @@ class Cell:
     """All turns of a fault in a stage."""
 
     stage: Stage
-    mode: Mode
+    mode: str
+    """A mode of the service, or one of `NETWORK`."""
     turns: list[Turn] = field(default_factory=list)
     after: list[Turn] = field(default_factory=list)
     """The turns after the service was well again."""
@@ -137,11 +150,15 @@ async def conversation(
         )
         await stack.enter_async_context(failing)
         await stack.enter_async_context(well)
+        fault = _Fault(cell, failing)
+        if cell.mode in NETWORK:
+            lines = await stack.enter_async_context(parts.toxiproxy())
+            fault.line = await lines.to(failing.url.removeprefix("http://"))
         settings = load(
             data=folder,
-            stt=_chain("vosk", "url", failing.websocket_url, well.websocket_url),
-            llm=_chain("openai", "base_url", f"{failing.url}/v1", f"{well.url}/v1"),
-            tts=_chain("openai", "base_url", f"{failing.url}/v1", f"{well.url}/v1"),
+            stt=_chain("vosk", "url", f"ws://{fault.address('stt')}", well.websocket_url),
+            llm=_chain("openai", "base_url", f"http://{fault.address('llm')}/v1", f"{well.url}/v1"),
+            tts=_chain("openai", "base_url", f"http://{fault.address('tts')}/v1", f"{well.url}/v1"),
         )
         async with opening:  # two stores are not made at once in one process
             product = await stack.enter_async_context(opened(settings))
@@ -149,7 +166,7 @@ async def conversation(
         server, client = memory.pair()
         serving = asyncio.create_task(product.serve(server))
         try:
-            ended = await learner.talk(client, partial(_script, cell, pcm, failing, chance))
+            ended = await learner.talk(client, partial(_script, cell, pcm, fault, chance))
             cell.closed += ended.status == "failed"
         except* Exception as group:
             print("  ", cell.stage, cell.mode, repr(group.exceptions[0])[:200], flush=True)
@@ -159,21 +176,49 @@ async def conversation(
             await serving
 
 
+@dataclass
+class _Fault:
+    """What fails in a conversation: a service, or the line to it."""
+
+    cell: Cell
+    failing: Services
+    line: parts.Proxy | None = None
+
+    def address(self, stage: Stage) -> str:
+        """Where the first provider of that stage is."""
+        if self.line is not None and stage == self.cell.stage:
+            return self.line.address
+        return self.failing.url.removeprefix("http://")
+
+    async def begin(self) -> None:
+        if self.line is None:
+            self.failing.modes[self.cell.stage] = cast("Mode", self.cell.mode)
+            return
+        kind, how = NETWORK[self.cell.mode]
+        if not kind:
+            await self.line.cut()
+        else:
+            await self.line.add(kind, **how)
+
+    async def end(self) -> None:
+        self.failing.modes[self.cell.stage] = "ok"
+        if self.line is not None:
+            await self.line.mend()
+
+
 async def _script(
-    cell: Cell, pcm: bytes, failing: Services, chance: random.Random, learner: Learner
+    cell: Cell, pcm: bytes, fault: _Fault, chance: random.Random, learner: Learner
 ) -> None:
     await learner.quiet()
     await _turn(learner, pcm)
-    if cell.stage == "stt":  # while it listens, or before the learner begins
-        failing.modes["stt"] = cell.mode
     await asyncio.sleep(chance.uniform(0.0, 1.0))
-    failing.modes[cell.stage] = cell.mode
+    await fault.begin()
     for _ in range(2):
         turn = await _turn(learner, pcm)
         _judge(cell, turn)
         cell.turns.append(turn)
         await asyncio.sleep(chance.uniform(0.2, 1.0))
-    failing.modes[cell.stage] = "ok"
+    await fault.end()
     cell.after.append(await _turn(learner, pcm))
 
 
@@ -290,7 +335,7 @@ def main() -> None:
     parser.add_argument("--record", type=Path, help="file for every turn, a JSON object a line")
     asked = parser.parse_args()
     logging.disable(logging.CRITICAL)  # every fault would be told
-    cells = [Cell(stage, mode) for stage in STAGES for mode in FAULTS]
+    cells = [Cell(stage, mode) for stage in STAGES for mode in (*FAULTS, *NETWORK)]
     record = asked.record.open("a") if asked.record else None
     chosen = [one for one in cells if not asked.only or f"{one.stage}:{one.mode}" in asked.only]
     load_ = os.getloadavg()[0]
