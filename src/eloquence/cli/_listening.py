@@ -9,7 +9,9 @@ def listener(host: str, port: int, command: str) -> socket.socket:
     from eloquence.errors import ConfigurationError
 
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
+    # Only of a socket that says that it is TCP does asyncio know that what is sent must not wait to
+    # be sent with more (Nagle): 40 ms for each answer.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))

@@ -15,25 +15,14 @@ def serve(
 
     import uvicorn
 
+    from eloquence.cli._listening import listener
     from eloquence.config import load
-    from eloquence.errors import ConfigurationError
     from eloquence.observability import logs
 
     settings = load(host=host, port=port)
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings.host, settings.port))
-    except OSError as error:
-        listener.close()
-        raise ConfigurationError(
-            f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}.",
-            mend=f"Stop what uses that port, or choose another: eloquence serve --port "
-            f"{settings.port + 1}.",
-        ) from error
+    listening = listener(settings.host, settings.port, "eloquence serve")
     shown = "localhost" if settings.host in ("127.0.0.1", "::1") else settings.host
-    address = f"http://{shown}:{listener.getsockname()[1]}/"
+    address = f"http://{shown}:{listening.getsockname()[1]}/"
     typer.echo("Eloquence is starting …", err=True)
 
     from eloquence.server.app import create_app
@@ -73,6 +62,6 @@ def serve(
         server_header=False,
     )
     server = Server(config)
-    server.run(sockets=[listener])
+    server.run(sockets=[listening])
     if not server.started:
         raise typer.Exit(1)
