@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -15,6 +16,10 @@ import pytest
 
 from eloquence.sources import OLDER
 from eloquence.testing.parts import MissingPartError
+
+# A shell that runs the tests in the background lets them ignore interrupts, and with them the
+# programs that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _P = TypeVar("_P")
 ROOT = Path(__file__).resolve().parent.parent

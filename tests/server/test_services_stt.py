@@ -230,17 +230,25 @@ def endless(size: int) -> bytes:
     return bytes(head) + frames * (size // len(frames) + 1)
 
 
+def resident() -> int:
+    """Bytes of memory of this process and of those that it started."""
+    me = psutil.Process()
+    found = 0
+    for one in (me, *me.children()):
+        with suppress(psutil.Error):
+            found += one.memory_info().rss
+    return found
+
+
 @contextmanager
 def memory() -> Iterator[list[int]]:
-    """The resident memory of this process and of those that it started, 200 times a second."""
+    """The same, 200 times a second."""
     seen: list[int] = []
     over = threading.Event()
-    me = psutil.Process()
 
     def watch() -> None:
         while not over.wait(0.005):
-            with suppress(psutil.Error):
-                seen.append(sum(one.memory_info().rss for one in (me, *me.children())))
+            seen.append(resident())
 
     watching = threading.Thread(target=watch)
     watching.start()
@@ -257,7 +265,7 @@ async def test_a_file_that_unpacks_to_days_costs_a_second_and_little_memory(path
     bomb = endless(10_000_000)
     async with Services() as host, hearing("openai", {"base_url": host.url}) as client:
         await client.post(path, files={"file": wav(np.zeros(8_000, np.int16), form="FLAC")})
-        before = psutil.Process().memory_info().rss
+        before = resident()
         began = time.perf_counter()
         with memory() as seen:
             answer = await client.post(path, files={"file": bomb})
