@@ -79,6 +79,12 @@ class Heard:
             until = max(until, at) + after - before
         return longest
 
+    @property
+    def length(self) -> float:
+        """Seconds until the last sound is over."""
+        at, before = self.came[-1]
+        return at + len(self.pcm) / 48_000 - before
+
     async def clause(self, said: Answer | Voice, text: str) -> None:
         begins = len(self.pcm) / 48_000
         async with said.synthesize(text) as stream:
@@ -127,6 +133,23 @@ def test_every_word_is_heard_once_whatever_a_voice_does(
     assert found.first <= 2.5
     assert found.longest_wait <= 2.5
     assert broken.open == other.open == 0
+
+
+@pytest.mark.parametrize("pace", [1.6, 3.0, 10.0, 40.0])
+def test_a_voice_that_comes_steadily_but_too_slowly_is_left(pace: float) -> None:
+    """No piece is late, yet the listener waits for each: as of a line of 1 KB/s."""
+    slow, other = scripted(pace=pace), scripted(haste=1.2)
+    found = heard(spoken_by(slow, other), CLAUSE, NEXT)
+    assert found.words == PLAIN
+    assert found.first <= 2.5
+    assert found.longest_wait <= 2.5
+    assert found.length - len(found.pcm) / 48_000 <= 3.5
+    assert slow.said == [CLAUSE]
+    assert slow.open == other.open == 0
+
+
+def test_a_voice_that_is_slow_and_alone_is_listened_to() -> None:
+    assert heard(spoken_by(scripted(pace=3.0)), CLAUSE).words == FIRST
 
 
 @pytest.mark.parametrize("pace", [0.0, 0.5])

@@ -58,6 +58,8 @@ _HELD_BACK = RATE // 100
 _LEAD = round(0.05 * RATE)
 """Silence that is left before a voice begins."""
 _PIECE = RATE // 10
+_BEHIND = 1.5
+"""Seconds that a clause's voice may fall behind who listens, while another could go on."""
 _STALLED = 2.0
 """Seconds of silence in the middle of a clause after which a voice counts as hung."""
 _TELLING = round(0.25 * RATE)
@@ -319,6 +321,11 @@ class Take:
         return self.intake.sound
 
     @property
+    def length(self) -> float:
+        """Seconds of sound from where it begins to be audible."""
+        return (len(self.sound) - (self.intake.begins or 0)) / RATE
+
+    @property
     def flows(self) -> bool:
         """Whether sound is coming."""
         now = time.monotonic()
@@ -442,11 +449,14 @@ class _Clause:
             if left <= 0 or not await take.more(left):
                 raise APITimeoutError("The voice is not heard in time.")
         latest = time.monotonic()
+        since = latest + self._answer.ahead
         while not take.ended:
             if take.at is None:
                 await self._begin(take)
             again = self._pass_some(take)
             until = min(latest + self._voices.idle, began + self._voices.whole)
+            if self._answer.following(take.link):
+                until = min(until, since + take.length + _BEHIND)
             left = until - time.monotonic()
             if left <= 0 or take.intake.quiet > _STALLED:
                 raise APITimeoutError("The voice does not go on.")
