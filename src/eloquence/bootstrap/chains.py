@@ -3,6 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -45,20 +46,22 @@ async def made(settings: Settings, chosen: Mapping[Stage, Choice], context: "Sta
     chains: list[Chain[Any]] = []
     statuses: dict[Stage, StageStatus] = {}
     try:
-        for stage, choice in chosen.items():
-            standby = standbys(settings, stage, choice, context.language)
-            statuses[stage] = status(choice, standby)
-            links = _links(stage, choice, standby, context)
-            stages[stage] = links[0].stage
-            if choice.provider.name not in UNFAILING:
-                chain = Chain(stage, links)
-                chains.append(chain)
-                stages[stage] = _stage(chain, context.language)
+        async with AsyncExitStack() as stack:
+            for stage, choice in chosen.items():
+                standby = standbys(settings, stage, choice, context.language)
+                statuses[stage] = status(choice, standby)
+                links = _links(stage, choice, standby, context)
+                for link in links:
+                    stack.push_async_callback(link.stage.aclose)
+                stages[stage] = links[0].stage
+                if choice.provider.name not in UNFAILING:
+                    chain = Chain(stage, links)
+                    chains.append(chain)
+                    stages[stage] = _stage(chain, context.language)
+            stack.pop_all()  # from here on they are those of the conversation
     except EloquenceError:
-        await _closed(stages)
         raise
     except Exception as error:
-        await _closed(stages)
         log.exception("a stage could not be made")
         raise AgentCreationError(
             f"The coach could not be prepared ({type(error).__name__}).",
@@ -121,8 +124,3 @@ def _stage(chain: "Chain[Any]", language: Language) -> Any:
     from eloquence.conversation.fallback.voices import Voices
 
     return Voices(chain, language, lost=recorded(language, "voice_lost"))
-
-
-async def _closed(stages: Mapping[Stage, Any]) -> None:
-    for stage in stages.values():
-        await stage.aclose()

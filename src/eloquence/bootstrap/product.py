@@ -167,7 +167,7 @@ class Eloquence:
     async def _planned(
         self, hello: Hello, learner: str, held: Held | None = None
     ) -> "AsyncIterator[Plan]":
-        """The plan of a conversation, with its recording open."""
+        """The plan of a conversation, with its recording and its stages open."""
         from eloquence.conversation.plan import Plan, Resumed, Stages
         from eloquence.conversation.stages import StageContext
 
@@ -187,18 +187,20 @@ class Eloquence:
             exam=hello.exam,
         )
         made = await chains.made(settings, chosen, context)
-        session = asked.session(
-            hello,
-            chosen,
-            id=secrets.token_hex(8) if held is None else held.stored.session.id,
-            started_at=time.time(),
-            seed=context.seed,
-        )
-        resumed = None
-        if held is not None and goes_on:
-            session = held.stored.session
-            resumed = Resumed(held.stored.turns, held.checkpoint)
+        stages = Stages(made.stages["stt"], made.stages["llm"], made.stages["tts"])
         async with AsyncExitStack() as stack:
+            stack.push_async_callback(stages.aclose)  # of a conversation that never ran
+            session = asked.session(
+                hello,
+                chosen,
+                id=secrets.token_hex(8) if held is None else held.stored.session.id,
+                started_at=time.time(),
+                seed=context.seed,
+            )
+            resumed = None
+            if held is not None and goes_on:
+                session = held.stored.session
+                resumed = Resumed(held.stored.turns, held.checkpoint)
             recorder = None
             if hello.keep_audio:
                 recorder = await stack.enter_async_context(Recorder(settings.recordings, session))
@@ -211,7 +213,7 @@ class Eloquence:
                 scenario=scenario,
                 character=character,
                 lines=self.library.lines(language),
-                stages=Stages(made.stages["stt"], made.stages["llm"], made.stages["tts"]),
+                stages=stages,
                 chains=made.chains,
                 statuses=made.statuses,
                 last_turn=context.last_turn,

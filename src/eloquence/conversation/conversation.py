@@ -265,11 +265,7 @@ class Conversation:
         Raises StorageError when the session cannot be opened or ended in the store.
         """
         if self._plan.resumed is None:
-            try:
-                await self._store.open(self._plan.session)
-            except StorageError:
-                await self._plan.stages.aclose()
-                raise
+            await self._store.open(self._plan.session)
         status: Status = "interrupted"
         reason = "process_stopped"
         try:

@@ -1,6 +1,7 @@
 """Everything that is decided before a conversation starts."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -38,17 +39,23 @@ class Recording(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Stages:
     """The three engine objects of one conversation, made for it alone."""
 
     stt: stt.STT[Any]
     llm: llm.LLM[Any]
     tts: tts.TTS[Any]
+    _closed: bool = field(default=False, init=False)
 
     async def aclose(self) -> None:
-        for stage in (self.stt, self.llm, self.tts):
-            await stage.aclose()
+        """Closes each of them, also when another one fails at it; nothing is closed twice."""
+        if self._closed:
+            return
+        self._closed = True
+        async with AsyncExitStack() as stack:
+            for stage in (self.tts, self.llm, self.stt):
+                stack.push_async_callback(stage.aclose)
 
 
 @dataclass(frozen=True, slots=True)
