@@ -9,6 +9,7 @@ from tests.plugins.conftest import Install, Stage
 
 from eloquence.errors import PluginError
 from eloquence.plugins import AgentPlugin, Context, adapted
+from eloquence.plugins._presence import LONGEST_TEXT
 from eloquence.plugins.installed import find, installed
 from eloquence.plugins.running import Limits, Wanted, tried
 
@@ -136,6 +137,21 @@ async def test_a_required_filter_is_waited_for_again_after_a_late_answer(
             while await attendance.spoken("Vite.") is None:
                 pass
         assert await attendance.spoken("Vite.") == "Vite.!"
+
+
+@pytest.mark.parametrize("end", ["", "!"])
+async def test_a_required_filter_lets_nothing_pass_that_it_was_not_given(
+    stage: Stage, install: Install, end: str
+) -> None:
+    """PLG-03: what is longer than a plugin is given is not passed on behind what it has seen; one
+    that is not required leaves it as it is."""
+    install("slow", SLOW.replace('text + "!"', f'text + "{end}"' if end else "None"), slow="plugin")
+    long = "mot " * (LONGEST_TEXT // 4) + "grossier."
+    async with stage.holding(Wanted("slow", required=True)) as attendance:
+        assert await attendance.spoken(long) is None
+        assert await attendance.spoken("Vite.") == f"Vite.{end}"
+    async with stage.holding(Wanted("slow")) as attendance:
+        assert await attendance.spoken(long) == long
 
 
 async def test_another_language_is_left_alone(stage: Stage) -> None:

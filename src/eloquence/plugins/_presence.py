@@ -168,7 +168,7 @@ class Presence:
         """The text as it leaves the plugin, in so many seconds at most, or in its full time when
         it is required; None when it is required and could not look at it."""
         otherwise = None if self.required else text
-        if self.absent:
+        if self.absent or (self.required and len(text) > LONGEST_TEXT):
             return otherwise
         if self.required:
             seconds = self._limits.seconds
