@@ -522,6 +522,23 @@ async def test_an_account_talks_so_many_minutes_in_a_day_deleted_sessions_as_wel
         assert (await ada.ask()).status_code == 201
 
 
+async def test_what_is_talked_and_what_is_asked_of_services_are_of_the_same_minutes(
+    livekit: LiveKit, tmp_path: Path
+) -> None:
+    async with serving_rooms(livekit, tmp_path, minutes_per_day=1) as rooms:
+        ada, store, limits = await rooms.account(), rooms.eloquence.store, rooms.app.state.limits
+        session = (await ada.ask()).json()["session"]
+        await store.append(session, turn(48.0))
+        await ada.post(f"/api/v1/sessions/{session}/end")
+        waits = [await wait(limits.service(ada.account)) for _ in range(4)]
+        assert [one > 0 for one in waits] == [False, False, False, True]
+        assert DAY - 60 < waits[-1] <= DAY
+        assert (await ada.ask()).status_code == 429
+        eve = await rooms.account()
+        assert await wait(limits.service(eve.account)) == 0
+        assert (await eve.ask()).status_code == 201
+
+
 async def test_an_account_that_is_erased_leaves_nothing_of_what_it_asked_for(
     rooms: Rooms,
 ) -> None:

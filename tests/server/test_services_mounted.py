@@ -18,8 +18,10 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from eloquence.config import Settings, load
+from eloquence.errors import LanguageModelError
 from eloquence.server import limits
 from eloquence.server.services import mounted, stt
+from eloquence.server.services._bounds import bounded
 from eloquence.storage.sessions import open_store
 from eloquence.testing.services import Services
 
@@ -250,6 +252,86 @@ async def test_an_account_has_the_models_of_the_settings(tmp_path: Path) -> None
                     answer = await client.post(path, json=body)
                     assert answer.status_code == 200, answer.text
         assert [json.loads(one.body)["model"] for one in host.asked] == ["ours"] * 3
+
+
+async def test_an_account_asks_for_one_answer_of_a_bounded_length(tmp_path: Path) -> None:
+    """K02: what an answer costs is the operator's to pay."""
+    async with Services() as host:
+        given = {"base_url": host.url, "api_key": "k", "model": "ours"}
+        llm = {"llm": {"provider": "openai", "options": given}}
+        settings = load(data=tmp_path / "bounded", sign_in=True, **STAGES | llm)
+        key, _ = await _somebody(settings)
+        for served in serving(settings):
+            address = f"{served.url}/v1"
+            async with openai.AsyncOpenAI(base_url=address, api_key=key, max_retries=0) as client:
+                ask: Any = client.chat.completions.create
+                for more, told in (
+                    ({"n": 2}, "n"),
+                    ({"n": 0}, "n"),
+                    ({"extra_body": {"n": True}}, "n"),
+                    ({"extra_body": {"n": "2"}}, "n"),
+                    ({"max_tokens": 4_097}, "max_tokens"),
+                    ({"max_tokens": 0}, "max_tokens"),
+                    ({"max_tokens": 10, "max_completion_tokens": 10**9}, "max_completion_tokens"),
+                    ({"extra_body": {"max_tokens": 1e9}}, "max_tokens"),
+                    ({"service_tier": "priority"}, "service_tier"),
+                    ({"extra_body": {"best_of": 20}}, "best_of"),
+                    ({"store": True}, "store"),
+                ):
+                    with pytest.raises(openai.UnprocessableEntityError) as refused:
+                        await ask(**CHAT, **more)
+                    problem: Any = refused.value.response.json()
+                    assert told in problem["detail"] + problem["mend"]
+                    assert problem["mend"]
+                    assert problem["error"]["message"] == f"{problem['detail']} {problem['mend']}"
+                assert not host.asked
+                await ask(**CHAT)
+                await ask(**CHAT, n=1, max_tokens=4_096, temperature=0.2, store=False)
+                await ask(**CHAT, max_completion_tokens=20)
+        sent = [json.loads(one.body) for one in host.asked]
+        assert [one["max_tokens"] for one in sent] == [1_024, 4_096, 20]
+        assert sent[1].keys() == {"model", "messages", "n", "temperature", "max_tokens"}
+        assert "max_completion_tokens" not in sent[2]
+
+
+async def test_whoever_pays_asks_for_what_they_like(tmp_path: Path) -> None:
+    """Without accounts a chat goes on as it came."""
+    async with Services() as host:
+        given = {"base_url": host.url, "api_key": "k", "model": "ours"}
+        llm = {"llm": {"provider": "openai", "options": given}}
+        asked = CHAT | {"n": 2, "max_tokens": 10_000, "store": True}
+        for served in serving(load(data=tmp_path / "own", **STAGES | llm)):
+            async with httpx.AsyncClient(base_url=served.url, timeout=60) as client:
+                answer = await client.post("/v1/chat/completions", json=asked)
+                assert answer.status_code == 200
+        assert [json.loads(one.body) for one in host.asked] == [asked]
+
+
+def test_openai_itself_is_told_the_length_by_its_newer_name() -> None:
+    body = json.dumps(CHAT | {"max_tokens": 20}).encode()
+    sent = json.loads(bounded(body, "max_completion_tokens"))
+    assert sent == CHAT | {"max_completion_tokens": 20}
+    for none in (b"", b"[1]", b"{", b"[" * 100_000, b"\xff"):
+        assert bounded(none, "max_tokens") == none
+
+
+def test_a_field_that_is_no_text_is_told_as_text() -> None:
+    with pytest.raises(LanguageModelError, match="d800"):
+        bounded(b'{"messages": [], "\\ud800": 1}', "max_tokens")
+
+
+def test_what_an_account_asks_of_services_is_of_its_minutes_of_the_day(tmp_path: Path) -> None:
+    """A request counts for five seconds; a minute has twelve."""
+    settings = load(data=tmp_path / "day", sign_in=True, minutes_per_day=1, **STAGES)
+    key, _ = asyncio.run(_somebody(settings))
+    other, _ = asyncio.run(_somebody(settings))
+    for served in serving(settings):
+        told = [served.get("/v1/models", Authorization=f"Bearer {key}") for _ in range(13)]
+        assert [answer.status_code for answer in told] == [200] * 12 + [429]
+        problem = told[-1].json()
+        assert "minutes a day" in problem["error"]["message"]
+        assert problem["mend"]
+        assert served.get("/v1/models", Authorization=f"Bearer {other}").status_code == 200
 
 
 def test_no_account_holds_more_than_half_of_the_places(school: School) -> None:

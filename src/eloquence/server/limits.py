@@ -1,4 +1,5 @@
-"""How often sessions may be begun and judged, by one account and from one address.
+"""How often sessions may be begun and judged, and services used, by one account and from one
+address.
 
 Counted in moving windows: in Redis when several servers count together, else by this process.
 While Redis is away each process counts its own.
@@ -6,11 +7,13 @@ While Redis is away each process counts its own.
 
 import asyncio
 import logging
+import math
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
-from limits import RateLimitItem, RateLimitItemPerMinute
+from limits import RateLimitItem, RateLimitItemPerDay, RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 from limits.errors import StorageError as CountError
@@ -27,12 +30,17 @@ JUDGEMENTS_PER_MINUTE = 10
 SERVICES_PER_MINUTE = 60
 """Requests to the speech services that one account may make in a minute. Each may cost a
 vendor's price."""
+SERVICE_SECONDS = 5.0
+"""Seconds of the minutes of a day that one such request counts for: a turn of a conversation takes
+three, one of each stage."""
 REDIS_SECONDS = 0.5
 """How long Redis may take to count a request before it is taken for away."""
 AWAY_SECONDS = 5.0
 """How long Redis is left alone then."""
 
 log = logging.getLogger("eloquence.server")
+
+T = TypeVar("T")
 
 
 class Limits:
@@ -53,21 +61,17 @@ class Limits:
         self._tokens = per_minute(TOKENS_PER_MINUTE, namespace="tokens")
         self._judgements = per_minute(JUDGEMENTS_PER_MINUTE, namespace="judgements")
         self._services = per_minute(SERVICES_PER_MINUTE, namespace="requests")
+        self._seconds = 60 * settings.minutes_per_day
+        most = max(1, math.ceil(self._seconds / SERVICE_SECONDS))
+        self._services_of_the_day = RateLimitItemPerDay(most, namespace="requests")
 
     async def start(self, account: Account, address: str) -> None:
         """One more session begins."""
         if account.id:  # without accounts everybody is the same learner
             await self._count(self._starts, "account", account.id)
         await self._count(self._starts_there, "address", address)
-        most = 60 * self._settings.minutes_per_day
-        if account.id and most:
-            talked, after = await self._requests.talked(account.id)
-            if talked >= most:
-                raise TooManyError(
-                    f"{self._settings.minutes_per_day:g} minutes a day are talked.",
-                    after=after,
-                    mend="Come back tomorrow.",
-                )
+        if account.id and self._seconds:
+            await self._of_the_day(account)
 
     async def token(self, account: Account, address: str) -> None:
         """One more token is made."""
@@ -81,18 +85,42 @@ class Limits:
 
     async def service(self, account: Account) -> None:
         """One more request to a speech service."""
-        if account.id:
-            await self._count(self._services, "account", account.id)
+        if not account.id:
+            return
+        await self._count(self._services, "account", account.id)
+        if self._seconds:
+            await self._of_the_day(account)
+            await self._count(self._services_of_the_day, "account", account.id)
+
+    async def _of_the_day(self, account: Account) -> None:
+        """Raises when an account has had its minutes of the day, in sessions and in services."""
+        talked, after = await self._requests.talked(account.id)
+        item = self._services_of_the_day
+        left = await self._asked(lambda limiter: _left(limiter, item, "account", account.id))
+        if talked + SERVICE_SECONDS * (item.amount - left) >= self._seconds:
+            raise TooManyError(
+                f"{self._settings.minutes_per_day:g} minutes a day are talked.",
+                after=after,
+                mend="Come back tomorrow.",
+            )
 
     async def _count(self, item: RateLimitItem, *who: str) -> None:
-        counted = False
-        now = time.monotonic()
-        if self._common is not None and now >= self._away_until:
+        after = await self._asked(lambda limiter: _hit(limiter, item, *who))
+        if after is not None:
+            raise TooManyError(
+                f"Too many {item.namespace} in a {item.GRANULARITY.name}.",
+                after=after,
+                mend="Wait a moment.",
+            )
+
+    async def _asked(self, ask: Callable[[MovingWindowRateLimiter], Awaitable[T]]) -> T:
+        """What is counted in Redis; while that is away, what this process counts."""
+        if self._common is not None and time.monotonic() >= self._away_until:
             try:
                 async with asyncio.timeout(REDIS_SECONDS):
-                    after = await _hit(self._common, item, *who)
+                    answer = await ask(self._common)
             except (CountError, TimeoutError) as error:
-                self._away_until = now + AWAY_SECONDS
+                self._away_until = time.monotonic() + AWAY_SECONDS
                 if not self._told:
                     log.warning(
                         "Redis does not count requests (%s): each server counts its own",
@@ -100,16 +128,11 @@ class Limits:
                     )
                 self._told = True
             else:
-                counted = True
                 if self._told:
                     log.info("Redis counts requests again")
                 self._told = False
-        if not counted:
-            after = await _hit(self._own, item, *who)
-        if after is not None:
-            raise TooManyError(
-                f"Too many {item.namespace} in a minute.", after=after, mend="Wait a moment."
-            )
+                return answer
+        return await ask(self._own)
 
 
 @asynccontextmanager
@@ -147,3 +170,8 @@ async def _hit(limiter: MovingWindowRateLimiter, item: RateLimitItem, *who: str)
         return None
     reset, _ = await limiter.get_window_stats(item, *who)
     return max(1.0, reset - time.time())
+
+
+async def _left(limiter: MovingWindowRateLimiter, item: RateLimitItem, *who: str) -> int:
+    """How many more there may be; counts none."""
+    return (await limiter.get_window_stats(item, *who)).remaining

@@ -11,8 +11,11 @@ from starlette.responses import JSONResponse, Response
 
 from eloquence.config import Settings
 from eloquence.errors import EloquenceError
+from eloquence.providers._hosts import OPENAI
+from eloquence.providers.openai import HostedModelOptions
 from eloquence.providers.passing import EVENTS, Answer, Patience
 from eloquence.server.services import _chat
+from eloquence.server.services._bounds import bounded
 from eloquence.server.services._flow import Body, Flow, circle, onward
 from eloquence.server.services._problems import told
 from eloquence.server.services._service import Answering, Service, application
@@ -30,6 +33,8 @@ router = APIRouter()
 async def complete(request: Request, served: Answering) -> Response:
     """The answer of the language model, whole or (`"stream": true`) as it is written."""
     body = await request.body()
+    if served.only:
+        body = bounded(body, _length(served))
     if served.speech.passes_on("llm", served.language):
         return _passed_on(request, served, "/chat/completions", body)
     asked = _chat.asked(body)
@@ -48,6 +53,14 @@ async def models(request: Request, served: Answering) -> Response:
     served.speech.check("llm", served.language)
     chosen = served.speech.choice("llm", served.language)
     return JSONResponse(_chat.models(chosen.provider.name, chosen.readiness.model))
+
+
+def _length(served: Service) -> str:
+    """What the host calls the length of an answer. OpenAI's newer models take only the newer name,
+    every other host knows the older one."""
+    options = served.speech.choice("llm", served.language).options
+    newer = isinstance(options, HostedModelOptions) and options.host().url == OPENAI
+    return "max_completion_tokens" if newer else "max_tokens"
 
 
 def _passed_on(request: Request, served: Service, path: str, body: bytes | None) -> Response:
