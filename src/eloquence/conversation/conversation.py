@@ -43,6 +43,7 @@ from eloquence.coaching.session import (
     Turn,
 )
 from eloquence.coaching.warm_up import microphone_faults
+from eloquence.conversation.captions import Captions
 from eloquence.conversation.coach import Coach
 from eloquence.conversation.fallback.answers import Answers
 from eloquence.conversation.fallback.chain import Switch
@@ -99,7 +100,6 @@ _PER = 5.0
 """So many orders, and so many messages in all, in so many seconds: more than a person makes."""
 _SHOWN_AGAIN = 6
 """Turns that are shown again to a learner who comes back."""
-_CAPTIONS_AT_MOST = 64
 _NOTICED = 3.0
 """Seconds of absence from which the character says that the line was lost."""
 _END_SECONDS = 30.0
@@ -207,8 +207,7 @@ class Conversation:
         self._nudged = 0
         self._apologies = itertools.cycle(plan.lines.no_answer)
         self._unfiltered = itertools.cycle(plan.lines.unfiltered)
-        self._captions: asyncio.Queue[protocol.Caption] = asyncio.Queue(maxsize=_CAPTIONS_AT_MOST)
-        """What is to be shown of the learner's words, once the plugins have looked at it."""
+        self._captions = Captions(plan.hooks, transport.send)
         self._goodbye = False
         self._owed_since: float | None = None
         self._typed: asyncio.Queue[str] = asyncio.Queue(maxsize=8)
@@ -299,7 +298,7 @@ class Conversation:
             self._tasks = tasks
             tasks.create_task(self._journal.write(tasks))
             self._plan.hooks.on_off = self._tell_off
-            showing = tasks.create_task(self._show_captions())
+            showing = tasks.create_task(self._captions.pass_on())
             try:
                 await self._start()
                 return await self._until_over()
@@ -878,18 +877,7 @@ class Conversation:
     def _show(self, text: str, *, final: bool) -> None:
         """Shows what the learner says, as the plugins let it be read."""
         caption = protocol.Caption(id=self._caption_id, speaker="learner", text=text, final=final)
-        if not self._plan.hooks.reads and self._captions.empty():
-            self._transport.send(caption)
-            return
-        if self._captions.full():
-            self._captions.get_nowait()
-        self._captions.put_nowait(caption)
-
-    async def _show_captions(self) -> None:
-        while True:
-            caption = await self._captions.get()
-            text = await self._plan.hooks.read(caption.text)
-            self._transport.send(caption.model_copy(update={"text": "…" if text is None else text}))
+        self._captions.show(caption)
 
     def _tell_off(self, name: str) -> None:
         """Tells of a plugin that was switched off."""
