@@ -35,11 +35,6 @@ class Breaker:
             return "closed"
         return "open" if time.monotonic() < self._until else "half_open"
 
-    @property
-    def seconds(self) -> float:
-        """Seconds until it lets a call through again."""
-        return max(0.0, self._until - time.monotonic())
-
     def admits(self) -> bool:
         """Whether a call may be made now. Whoever makes it tells how it went, or that it was given
         up, with `succeeded`, `failed` or `given_up`."""
