@@ -48,7 +48,7 @@ from eloquence.server.limits import open_limits
 from eloquence.server.openid import OpenId
 from eloquence.server.refusals import MOST_ANSWERS, Refusals
 from eloquence.server.services import mounted
-from eloquence.server.services._problems import failed, invalid, refused
+from eloquence.server.services._problems import failed, invalid, mistake, refused
 from eloquence.storage.export import web_folder
 
 log = logging.getLogger("eloquence.server")
@@ -171,14 +171,14 @@ async def _bad_request(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     if request.url.path in mounted.PATHS:
         return await invalid(request, error)
-    where = ".".join(str(part) for part in error.errors()[0]["loc"])
+    detail, mend = mistake(error)
     body = {
         "type": "urn:eloquence:error:bad_request",
         "title": "Bad request",
         "status": 422,
-        "detail": f"{where}: {error.errors()[0]['type']}",
+        "detail": detail,
         "code": "bad_request",
-        "mend": "",
+        "mend": mend,
     }
     return JSONResponse(body, 422, media_type="application/problem+json")
 

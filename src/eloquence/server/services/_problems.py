@@ -96,9 +96,28 @@ async def refused(request: Request, error: Exception) -> JSONResponse:
 async def invalid(request: Request, error: Exception) -> JSONResponse:
     """The answer to a request whose fields are not what they must be."""
     assert isinstance(error, RequestValidationError)
+    return problem(422, "bad_request", *mistake(error))
+
+
+_PLACES = {"query": "the query", "path": "the path", "header": "the headers"}
+
+
+def mistake(error: RequestValidationError) -> tuple[str, str]:
+    """The first field that is not what it must be and why, and what to do about it."""
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return problem(422, "bad_request", f"{where}: {first['msg']}.")
+    place, *names = first["loc"]
+    where = _PLACES.get(str(place), "the body")
+    if first["type"] == "json_invalid" or not names:
+        return (f"The body: {first['msg']}.", "Send the body as JSON, and say so: Content-Type.")
+    # A name may be of the client's own making.
+    name = ".".join(map(str, names)).encode("ascii", "backslashreplace").decode()[:100]
+    if first["type"] == "missing":
+        mend = f"Send {name} in {where}."
+    elif first["type"] == "extra_forbidden":
+        mend = f"Leave {name} out of {where}."
+    else:
+        mend = f"Correct {name} in {where}, and send the request again."
+    return f"{name}: {first['msg']}.", mend
 
 
 def explained(app: FastAPI) -> None:
