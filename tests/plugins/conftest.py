@@ -33,10 +33,11 @@ class Figures:
 
 @dataclass
 class Stage:
-    """The plugins of one conversation at a time."""
+    """The plugins of one conversation at a time. Their limits are those of a machine that may be
+    busy; a test of who is late sets its own."""
 
     ledger: Figures = field(default_factory=Figures)
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = field(default_factory=lambda: Limits(seconds=10.0))
     context: Context = field(default_factory=lambda: Context(language="fr"))
 
     @asynccontextmanager

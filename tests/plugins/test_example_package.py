@@ -25,7 +25,7 @@ def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 async def test_a_package_that_was_installed_beside_takes_part(stage: Stage, beside: Path) -> None:
     found = find("units")
     assert (found.package, found.version) == ("eloquence-plugin-units", "1.0")
-    about = await tried(Wanted("units"), Limits())
+    about = await tried(Wanted("units"), Limits(seconds=10.0))
     assert about.takes == {"coach_turn", "learner_turn"}
     assert about.changes == {"coach_turn"}
     async with stage.holding(Wanted("units", {"more": {"ha": "hectares"}})) as attendance:
