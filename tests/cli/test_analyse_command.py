@@ -246,8 +246,9 @@ def test_an_interrupt_ends_the_folder_cleanly_with_what_was_done(three: Path) ->
         first = child.stdout.readline()
         child.send_signal(signal.SIGINT)
         out, err = child.communicate(timeout=120)
+    assert child.returncode == 130, err
+    assert first, err
     assert json.loads(first)["file"] == "a.wav"
-    assert child.returncode == 130
     assert "Interrupted" in err
     assert "Traceback" not in err
     assert all(json.loads(line)["file"] for line in out.splitlines())

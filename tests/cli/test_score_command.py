@@ -82,13 +82,14 @@ def test_standard_input_is_answered_while_it_is_open(interrupted: bool) -> None:
         assert child.stdout is not None
         child.stdin.write(json.dumps({"id": "é", "words": words(20)}) + "\n")
         child.stdin.flush()
-        first = json.loads(child.stdout.readline())
+        first = child.stdout.readline()
         if interrupted:
             child.send_signal(signal.SIGINT)
         else:
             child.stdin.write('{"id": 1}')
         _, err = child.communicate(timeout=120)
-    assert first["id"] == "é"
-    assert child.returncode == (130 if interrupted else 1)
+    assert child.returncode == (130 if interrupted else 1), err
+    assert first, err
+    assert json.loads(first)["id"] == "é"
     assert "Traceback" not in err
     assert "Fatal" not in err
