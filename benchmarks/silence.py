@@ -51,8 +51,9 @@ HEARD = (Word("je", 0.1, 0.3), Word("parle", 0.3, 0.7), Word("de", 0.7, 0.8), Wo
 _LOUD = 10 ** (-50 / 20) * 32_768
 _FRAME = protocol.OUTPUT_RATE // 50
 _PAUSE, _LEAST = 0.25, 1.2
-_TURN = 30.0
-"""Seconds after which a turn that was not answered counts as silent."""
+_TURN = 60.0
+"""Seconds after which a turn that was not answered counts as silent: more than an answer without
+end is listened to."""
 FAULTS = tuple(mode for mode in MODES if mode != "ok")
 NETWORK: dict[str, tuple[str, Any]] = {
     "down": ("", {}),
