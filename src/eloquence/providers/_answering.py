@@ -66,7 +66,8 @@ class AnswerClock:
                     raise APITimeoutError(
                         "The language model did not go on in time.", retryable=not self._spoke
                     )
-                await asyncio.wait({task}, timeout=until - clock())
+                # the first piece may come meanwhile: from it on, the next one's deadline counts
+                await asyncio.wait({task}, timeout=min(until - clock(), self._options.idle))
         finally:
             await utils.aio.cancel_and_wait(task)
         if (failed := task.exception()) is not None:

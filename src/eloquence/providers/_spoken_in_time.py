@@ -45,7 +45,8 @@ async def spoken_in_time(
             until = min(noted.latest + patience, began + options.total)
             if clock() >= until:
                 raise APITimeoutError("The voice did not go on in time.")
-            await asyncio.wait({speaking}, timeout=until - clock())
+            # the first piece may come meanwhile: from it on, the next one's deadline counts
+            await asyncio.wait({speaking}, timeout=min(until - clock(), options.idle))
     finally:
         await utils.aio.cancel_and_wait(speaking)
     with traced():
