@@ -12,6 +12,7 @@ from eloquence import registry
 from eloquence.conversation.faults import cause_of, retry_after
 from eloquence.conversation.stages import Resources
 from eloquence.testing.contract import LOCAL, RETRY_AFTER, Subject, Traces
+from eloquence.testing.deadlines import IN_TIME
 
 ONCE = APIConnectOptions(max_retry=0, timeout=5)
 EVERY = [("llm", name) for name in registry.names("llm")]
@@ -142,7 +143,7 @@ async def test_a_failure_is_told_once_in_time_with_its_cause(
         pytest.skip(LOCAL)
     one.fail(mode)
     model = one.made(resources)
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(IN_TIME):
         with pytest.raises(APIError) as caught:
             await answer(model, said("Bonjour"))
     assert cause_of(caught.value) in causes

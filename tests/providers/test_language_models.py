@@ -26,10 +26,10 @@ from eloquence.providers.cohere import COHERE
 from eloquence.providers.mistral import MISTRAL
 from eloquence.registry import Provider
 from eloquence.testing.context import stage_context
+from eloquence.testing.deadlines import IN_TIME, deadlines
 from eloquence.testing.services import Mode, Services
 
 ONCE = APIConnectOptions(max_retry=0, timeout=5)
-SHORT = {"first": 0.4, "idle": 0.4, "total": 3.0}
 VENDORS = (mistral.llm, cohere.llm, anthropic.llm)
 
 
@@ -42,7 +42,7 @@ async def services() -> AsyncIterator[Services]:
 def model(
     vendor: Provider, services: Services, resources: Resources, **given: object
 ) -> "LLM[Any]":
-    options = vendor.parse({"base_url": services.url, **SHORT, **given}, {})
+    options = vendor.parse({"base_url": services.url, **deadlines(services.mode), **given}, {})
     made: LLM[Any] = vendor.create(options, stage_context(resources=resources))
     return made
 
@@ -90,7 +90,7 @@ async def test_a_vendor_that_fails_is_an_error_within_its_deadline_and_tells_its
     asked = model(vendor, services, resources)
     errors: list[object] = []
     asked.on("error", errors.append)
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(IN_TIME):
         with pytest.raises(kind) as caught:
             await answer(asked)
     assert why is None or cause_of(caught.value) == why
@@ -213,7 +213,7 @@ async def test_what_a_host_quotes_of_the_conversation_is_nowhere_to_be_read(
     kind = b"400 Bad Request\r\nContent-Type: application/json"
     with caplog.at_level(logging.DEBUG):
         async with Quoting(kind, body) as url:
-            options = vendor.parse({"base_url": url, **SHORT}, {})
+            options = vendor.parse({"base_url": url}, {})
             asked = vendor.create(options, stage_context(resources=resources))
             with pytest.raises(APIStatusError) as caught:
                 await answer(asked)
@@ -227,7 +227,7 @@ async def test_that_a_conversation_is_too_long_for_a_model_is_known(
 ) -> None:
     body = b'{"error": {"message": "prompt is too long: 9000 tokens, canari"}}'
     async with Quoting(b"400 Bad Request\r\nContent-Type: application/json", body) as url:
-        options = vendor.parse({"base_url": url, **SHORT}, {})
+        options = vendor.parse({"base_url": url}, {})
         asked = vendor.create(options, stage_context(resources=resources))
         with pytest.raises(APIStatusError) as caught:
             await answer(asked)
@@ -254,7 +254,7 @@ async def test_a_vendor_that_is_overloaded_in_the_middle_of_an_answer_is_told(
     )
     with caplog.at_level(logging.DEBUG):
         async with Quoting(b"200 OK\r\nContent-Type: text/event-stream", body.encode()) as url:
-            options = anthropic.llm.parse({"base_url": url, **SHORT}, {})
+            options = anthropic.llm.parse({"base_url": url}, {})
             asked = anthropic.llm.create(options, stage_context(resources=resources))
             with pytest.raises(APIError) as caught:
                 await answer(asked)

@@ -18,10 +18,10 @@ from eloquence.providers import openai
 from eloquence.providers._hosts import OPENAI, SCALEWAY, normalised
 from eloquence.providers._utterances import NOTHING, Heard, HeardWord
 from eloquence.testing.context import stage_context
+from eloquence.testing.deadlines import IN_TIME, deadline, deadlines
 from eloquence.testing.services import Mode, Services, Word, tone
 
 ONCE = APIConnectOptions(max_retry=0, timeout=5)
-SHORT = {"first": 0.3, "idle": 0.3, "total": 3.0}
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ async def services() -> AsyncIterator[Services]:
 
 
 def chat(services: Services, resources: Resources, **given: object) -> openai.Chat:
-    options = openai.llm.parse({"base_url": services.url, **SHORT, **given}, {})
+    options = openai.llm.parse({"base_url": services.url, **deadlines(services.mode), **given}, {})
     made = openai.llm.create(options, stage_context(resources=resources))
     assert isinstance(made, openai.Chat)
     return made
@@ -92,7 +92,7 @@ async def test_a_language_model_that_fails_is_an_error_within_its_deadline(
     model = chat(services, resources)
     errors: list[object] = []
     model.on("error", errors.append)
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(IN_TIME):
         with pytest.raises(kind) as caught:
             await answer(model)
     assert why is None or cause_of(caught.value) == why
@@ -114,13 +114,13 @@ async def test_an_endless_answer_is_cut(services: Services, resources: Resources
     """L07"""
     services.reply = "et encore " * 10_000
     services.token_seconds = 0.02
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(IN_TIME):
         with pytest.raises(APITimeoutError):
             await answer(chat(services, resources, total=0.5))
 
 
 async def test_a_host_that_is_not_there_is_unreachable(resources: Resources) -> None:
-    options = openai.llm.parse({"base_url": "http://127.0.0.1:9", **SHORT}, {})
+    options = openai.llm.parse({"base_url": "http://127.0.0.1:9"}, {})
     model = openai.llm.create(options, stage_context(resources=resources))
     with pytest.raises(APIConnectionError):
         await answer(model)
@@ -264,7 +264,9 @@ async def test_the_probe_asks_the_host_itself(
 
 
 def transcriber(services: Services, **given: object) -> openai.Transcriber:
-    options = openai.stt.parse({"base_url": services.url, "total": 0.3, **given}, {})
+    options = openai.stt.parse(
+        {"base_url": services.url, "total": deadline(services.mode), **given}, {}
+    )
     assert isinstance(options, openai.TranscriptionOptions)
     return openai.Transcriber(options, options.host().new_client(), "fr")
 
@@ -310,7 +312,7 @@ async def test_a_transcription_that_fails_is_an_error_in_time(
 ) -> None:
     """S01-S05"""
     services.mode = mode
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(IN_TIME):
         with pytest.raises(APIError):
             await transcribed(services)
     assert len(services.asked) <= 2
@@ -325,7 +327,7 @@ async def test_an_empty_transcription_is_nothing_heard(services: Services) -> No
 
 
 def speaker(services: Services, resources: Resources, **given: object) -> object:
-    options = openai.tts.parse({"base_url": services.url, **SHORT, **given}, {})
+    options = openai.tts.parse({"base_url": services.url, **deadlines(services.mode), **given}, {})
     return openai.tts.create(options, stage_context(resources=resources))
 
 
@@ -373,6 +375,6 @@ async def test_a_voice_that_fails_is_an_error_in_time_and_no_noise(
 ) -> None:
     """T01-T04: a cut sentence is never reported as fine."""
     services.mode = mode
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(IN_TIME):
         with pytest.raises(APIError):
             await spoken(services, resources)

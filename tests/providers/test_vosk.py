@@ -15,6 +15,7 @@ from eloquence.providers import _vosk_recognisers as recognisers
 from eloquence.providers import vosk
 from eloquence.providers._utterances import Heard, HeardWord
 from eloquence.testing.context import stage_context
+from eloquence.testing.deadlines import IN_TIME, deadline
 from eloquence.testing.hearing import finals, heard, recording, silence
 from eloquence.testing.services import Mode, Services, Word, tone
 
@@ -25,8 +26,8 @@ async def services() -> AsyncIterator[Services]:
         yield running
 
 
-def options(url: str) -> vosk.Options:
-    parsed = vosk.stt.parse({"url": url, "patience": 0.3}, {})
+def options(url: str, mode: Mode = "ok") -> vosk.Options:
+    parsed = vosk.stt.parse({"url": url, "patience": deadline(mode)}, {})
     assert isinstance(parsed, vosk.Options)
     return parsed
 
@@ -86,12 +87,11 @@ async def test_a_server_that_fails_is_an_error_in_time(
 ) -> None:
     """S01-S05"""
     services.mode = mode
-    stage = vosk.create(
-        options(services.url.replace("http", scheme)), stage_context(resources=resources)
-    )
+    url = services.url.replace("http", scheme)
+    stage = vosk.create(options(url, mode), stage_context(resources=resources))
     recogniser = stage.recogniser()
     assert isinstance(recogniser, recognisers.ServerVosk | recognisers.RestVosk)
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(IN_TIME):
         with pytest.raises(APIError):
             await listened(recogniser)
 

@@ -23,6 +23,7 @@ from eloquence.coaching.character import Language
 from eloquence.conversation.stages import Resources
 from eloquence.registry import Provider, Stage
 from eloquence.testing.context import stage_context
+from eloquence.testing.deadlines import deadline, deadlines
 from eloquence.testing.parakeet import write_listening_model
 from eloquence.testing.piper import write_humming_voice
 from eloquence.testing.services import Services
@@ -54,8 +55,8 @@ LOCAL = "local: no host is asked"
 
 RETRY_AFTER = 7.0
 """Seconds for which a host asks to be left alone when it answers 429."""
-HASTE: Mapping[str, float] = {"first": 0.8, "idle": 0.8, "total": 5.0, "patience": 0.8}
-"""Deadlines, in seconds, for those providers that have such options."""
+_SHORT = 2.0
+"""Seconds, where a deadline must pass: the same stage is to answer again within it."""
 _SETTLED = 3.0
 
 
@@ -77,12 +78,15 @@ class Subject:
     language: Language = "fr"
 
     def made(self, resources: Resources) -> Any:
-        """A stage for one conversation, with deadlines that are short."""
+        """A stage for one conversation, with deadlines for how its host fails by now."""
+        mode = self.host.mode if self.host is not None else "ok"
+        whole = deadline(mode, _SHORT)
+        given = {**deadlines(mode, _SHORT), "patience": whole}
+        if self.stage == "stt":
+            given["total"] = whole
         known = self.provider.options.model_fields
-        haste = {name: seconds for name, seconds in HASTE.items() if name in known}
-        if self.stage == "stt" and "total" in haste:
-            haste["total"] = HASTE["first"]  # all that a recogniser of utterances has
-        options = self.provider.parse({**haste, **self.options}, {})
+        given = {name: seconds for name, seconds in given.items() if name in known}
+        options = self.provider.parse({**given, **self.options}, {})
         return self.provider.create(options, stage_context(self.language, resources=resources))
 
     def fail(self, mode: str) -> None:

@@ -18,7 +18,7 @@ from eloquence.testing.services import tone
 from eloquence.testing.vendors import KEY, RETRY_AFTER, Mode
 from eloquence.testing.vendors.deepgram import Deepgram
 
-ONCE = APIConnectOptions(max_retry=0, timeout=1)
+ONCE = APIConnectOptions(max_retry=0, timeout=5)
 SPEECH: Samples = np.frombuffer(tone(1.0, 16_000), "<i2")
 
 

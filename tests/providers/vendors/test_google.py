@@ -17,11 +17,12 @@ from eloquence.conversation.stages import Resources
 from eloquence.errors import ConfigurationError
 from eloquence.providers import google
 from eloquence.testing.context import stage_context
+from eloquence.testing.deadlines import IN_TIME
 from eloquence.testing.hearing import Samples, finals, frames, heard, silence
 from eloquence.testing.services import tone
 from eloquence.testing.vendors.google import Google
 
-ONCE = APIConnectOptions(max_retry=0, timeout=3)
+ONCE = APIConnectOptions(max_retry=0, timeout=5)
 SPEECH: Samples = np.frombuffer(tone(1.0, 16_000), "<i2")
 SAID = np.concatenate([silence(0.5), SPEECH, silence(0.6)])
 
@@ -70,10 +71,11 @@ async def test_a_host_that_takes_the_call_and_says_nothing_is_not_waited_for(
     vendor: Google, resources: Resources
 ) -> None:
     """The client itself would try for an hour."""
+    soon = APIConnectOptions(max_retry=0, timeout=1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         made = recogniser(vendor.options | {"endpoint": f"https://localhost:{port}"}, resources)
-        async with asyncio.timeout(8), made.stream(conn_options=ONCE) as stream:
+        async with asyncio.timeout(IN_TIME), made.stream(conn_options=soon) as stream:
             with pytest.raises(APIError) as caught:
                 await anext(stream)
     assert cause_of(caught.value) in {"timeout", "unreachable"}
@@ -84,7 +86,7 @@ async def test_the_last_words_are_not_waited_for_without_end(
 ) -> None:
     monkeypatch.setattr("eloquence.providers._google._LAST_SECONDS", 0.3)
     vendor.mode = "stall_mid"
-    async with asyncio.timeout(4):
+    async with asyncio.timeout(IN_TIME):
         with pytest.raises(APIError) as caught:
             await heard(recogniser(vendor.options, resources), SAID)
     assert cause_of(caught.value) == "timeout"

@@ -19,6 +19,7 @@ from eloquence.errors import ConfigurationError, DependencyNotFoundError, Speech
 from eloquence.observability.logs import FORMAT, Line
 from eloquence.providers import _vendors
 from eloquence.testing.context import stage_context
+from eloquence.testing.deadlines import IN_TIME
 from eloquence.testing.hearing import Samples, finals, frames, heard, silence
 from eloquence.testing.services import tone
 from eloquence.testing.vendors import KEY, RETRY_AFTER, Mode, Vendor, local_server
@@ -46,7 +47,7 @@ def recogniser(vendor: Vendor, resources: Resources, **given: object) -> "stt.ST
     return made
 
 
-async def failed(made: "stt.STT[str]", patience: float = 3.0) -> Exception:
+async def failed(made: "stt.STT[str]", patience: float = 5.0) -> Exception:
     """How the stage fails at speech; `patience` is for the host's first word, in seconds."""
     options = APIConnectOptions(max_retry=0, timeout=patience)
     stream = made.stream(conn_options=options)
@@ -163,7 +164,7 @@ async def test_a_host_that_does_not_answer_is_not_waited_for(
     """Google may be silent until there are words: of it see test_google."""
     with local_server("stt", name) as vendor:
         vendor.mode = "hang"
-        async with asyncio.timeout(4):
+        async with asyncio.timeout(IN_TIME):
             error = await failed(recogniser(vendor, resources), patience=0.5)
     assert cause_of(error) in {"timeout", "unreachable"}
 
@@ -198,8 +199,8 @@ async def test_leaving_at_any_moment_leaves_nothing_running(
     for frame in frames(SPEECH):
         stream.push_frame(frame)
     if mode == "ok":
-        await asyncio.wait_for(anext(stream), 3)
-    async with asyncio.timeout(2):
+        await asyncio.wait_for(anext(stream), IN_TIME)
+    async with asyncio.timeout(5):
         await stream.aclose()
     await asyncio.sleep(0)
     assert asyncio.all_tasks() <= before
@@ -245,7 +246,7 @@ async def test_the_probe_does_not_wait_for_a_host_that_is_silent(
     vendor.mode = "hang"
     provider = registry.provider("stt", vendor.name)
     assert provider.probe is not None
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(IN_TIME):
         told = await provider.probe(provider.parse(vendor.options, {}), "fr")
     assert not told.ready
     assert "in time" in told.detail

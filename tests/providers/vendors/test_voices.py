@@ -18,10 +18,10 @@ from eloquence.errors import ConfigurationError, DependencyNotFoundError, TextTo
 from eloquence.observability.logs import FORMAT, Line
 from eloquence.providers import _vendors
 from eloquence.testing.context import stage_context
+from eloquence.testing.deadlines import IN_TIME, deadlines
 from eloquence.testing.vendors import KEY, RETRY_AFTER, Mode, Vendor, local_server
 
 ONCE = APIConnectOptions(max_retry=0, timeout=5)
-SHORT = {"first": 0.4, "idle": 0.4}
 CANARY = "un canari jaune"
 TEXT = f"Bonjour. C’est {CANARY}, votre coach & amie : on commence ?"
 VENDORS = ["elevenlabs", "azure"]
@@ -37,7 +37,7 @@ def voice(
     vendor: Vendor, resources: Resources, kind: Voice | None = None, /, **given: object
 ) -> "tts.TTS[Any]":
     provider = registry.provider("tts", vendor.name)
-    options = provider.parse({**vendor.options, **given}, {})
+    options = provider.parse({**vendor.options, **deadlines(vendor.mode), **given}, {})
     made: tts.TTS[Any] = provider.create(options, stage_context(resources=resources, voice=kind))
     return made
 
@@ -89,10 +89,9 @@ async def test_a_voice_that_fails_tells_its_cause_in_time_and_nothing_of_what_wa
 ) -> None:
     """T01-T04: one request, one error, within the deadlines, and neither key nor text in it."""
     vendor.mode = mode
-    late = mode in ("hang", "headers_then_hang", "stall_mid")
-    made = voice(vendor, resources, None, **(SHORT if late else {}))
+    made = voice(vendor, resources)
     with caplog.at_level(logging.DEBUG):
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(IN_TIME):
             with pytest.raises(APIError) as caught:
                 await made.synthesize(TEXT, conn_options=ONCE).collect()
     assert cause_of(caught.value) == why
@@ -125,7 +124,7 @@ async def test_an_interruption_leaves_nothing_running_and_the_voice_speaks_again
     before = asyncio.all_tasks()
     vendor.mode = "stall_mid"
     stream = made.synthesize(TEXT, conn_options=ONCE)
-    await asyncio.wait_for(anext(stream), 2)
+    await asyncio.wait_for(anext(stream), IN_TIME)
     await stream.aclose()
     await stream.aclose()
     await asyncio.sleep(0)
@@ -216,7 +215,7 @@ async def test_the_probe_does_not_wait_for_a_host_that_is_silent(
     vendor.mode = "hang"
     provider = registry.provider("tts", vendor.name)
     assert provider.probe is not None
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(IN_TIME):
         told = await provider.probe(provider.parse(vendor.options, {}), "fr")
     assert not told.ready
     assert "in time" in told.detail
