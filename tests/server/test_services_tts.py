@@ -129,7 +129,7 @@ async def test_what_cannot_be_done_is_named(
     answer = await client.post("/api/tts", json=wanted)
     assert answer.status_code == 422
     named = "text" if "text" not in wanted else [*wanted][-1]
-    assert f"body.{named}:" in answer.json()["detail"]
+    assert answer.json()["detail"].startswith(f"{named}: ")
 
 
 async def test_the_old_path_names_the_right_one(client: httpx.AsyncClient) -> None:
@@ -163,7 +163,7 @@ async def test_health_tells_who_speaks(client: httpx.AsyncClient) -> None:
 
 async def test_a_voice_that_is_not_there_is_told_with_its_mend() -> None:
     app = tts.create_app(load(tts={"provider": "piper"}))
-    async with served(app) as url, httpx.AsyncClient(base_url=url) as client:
+    async with served(app) as url, httpx.AsyncClient(base_url=url, timeout=60) as client:
         for answer in (
             await client.get("/health"),
             await client.post("/api/tts", json={"text": "a"}),
@@ -177,7 +177,7 @@ async def test_a_host_speaks_with_the_voice_and_model_that_are_asked_for() -> No
     async with Services(speech_seconds=1.2) as host:
         options = {"base_url": host.url, "speed": 1.0}
         app = tts.create_app(load(tts={"provider": "openai", "options": options}))
-        async with served(app) as url, httpx.AsyncClient(base_url=url) as client:
+        async with served(app) as url, httpx.AsyncClient(base_url=url, timeout=60) as client:
             wanted = {"voice": "onyx", "model": "tts-1-hd", "format": "wav"}
             answer = await spoken(client, **wanted)
             sound = soundfile.info(io.BytesIO(answer.content))
@@ -199,10 +199,11 @@ async def test_why_a_host_does_not_speak_is_told(
     mode: Mode, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     """And what was to be said is in no line of the log."""
+    first = 2.0 if "hang" in mode else 20.0
     async with Services(mode=mode) as host:
-        options = {"base_url": host.url, "first": 0.5, "idle": 5.0, "total": 20.0}
+        options = {"base_url": host.url, "first": first, "idle": 5.0, "total": 30.0}
         app = tts.create_app(load(tts={"provider": "openai", "options": options}))
-        async with served(app) as url, httpx.AsyncClient(base_url=url) as client:
+        async with served(app) as url, httpx.AsyncClient(base_url=url, timeout=60) as client:
             with caplog.at_level(logging.INFO, "eloquence"):
                 answer = await client.post("/api/tts", json={"text": TEXT})
         assert answer.status_code == status
@@ -215,9 +216,9 @@ async def test_why_a_host_does_not_speak_is_told(
 
 async def test_speech_that_breaks_off_is_not_taken_for_the_whole() -> None:
     async with Services(mode="close_mid", speech_seconds=4) as host:
-        options = {"base_url": host.url, "first": 1.0, "idle": 0.5}
+        options = {"base_url": host.url, "first": 10.0, "idle": 2.0}
         app = tts.create_app(load(tts={"provider": "openai", "options": options}))
-        async with served(app) as url, httpx.AsyncClient(base_url=url) as client:
+        async with served(app) as url, httpx.AsyncClient(base_url=url, timeout=60) as client:
             wanted = {"text": TEXT, "format": "pcm"}
             async with client.stream("POST", "/api/tts", json=wanted) as answer:
                 assert answer.status_code == 200
