@@ -29,17 +29,18 @@ CHAT: dict[str, object] = {
 }
 KEY = "a-key-of-the-server"
 Write = Callable[[asyncio.StreamWriter], Awaitable[None]]
-QUICK = Patience(connect=0.5, answer=0.3, whole=5.0)
+PATIENT = Patience()
+QUICK = Patience(connect=2.0, answer=2.0, whole=20.0)
 
 
 @asynccontextmanager
-async def passing(address: str, patience: Patience = QUICK) -> AsyncIterator[httpx.AsyncClient]:
+async def passing(address: str, patience: Patience = PATIENT) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a service that passes on to the address."""
     options = {"base_url": address, "api_key": KEY}
     settings = load(llm={"provider": "openai", "options": options})
     async with (
         served(llm.create_app(settings, patience=patience)) as url,
-        httpx.AsyncClient(base_url=url, timeout=30) as client,
+        httpx.AsyncClient(base_url=url, timeout=60) as client,
     ):
         yield client
 
@@ -93,7 +94,7 @@ async def test_the_seeds_variables_name_the_host(monkeypatch: pytest.MonkeyPatch
         monkeypatch.setenv("SCALEWAY_SECRET_KEY", KEY)
         async with (
             served(llm.create_app(load())) as url,
-            httpx.AsyncClient(base_url=url) as client,
+            httpx.AsyncClient(base_url=url, timeout=60) as client,
         ):
             assert (await client.get("/health")).json()["ready"]
             assert (await client.post("/v1/chat/completions", json=CHAT)).status_code == 200
@@ -116,8 +117,8 @@ async def test_a_stream_comes_piece_by_piece_in_order() -> None:
         writer.write(b"0\r\n\r\n")
 
     async with (
-        events(write) as (address, _),
-        passing(address, Patience()) as client,
+        events(write) as (address, *_),
+        passing(address) as client,
         client.stream("POST", "/v1/chat/completions", json=CHAT | {"stream": True}) as answer,
     ):
         assert answer.headers["content-type"] == "text/event-stream"
@@ -130,15 +131,18 @@ async def test_a_stream_comes_piece_by_piece_in_order() -> None:
 
 
 @asynccontextmanager
-async def events(write: Write | None) -> AsyncIterator[tuple[str, asyncio.Event]]:
-    """A host that answers with the events that are written, or not at all; and an event that is set
-    when whoever asked has closed the connection."""
-    left = asyncio.Event()
+async def events(
+    write: Write | None,
+) -> AsyncIterator[tuple[str, asyncio.Event, asyncio.Event]]:
+    """A host that answers with the events that are written, or not at all; and what is set when it
+    was asked, and when whoever asked has closed the connection."""
+    came, left = asyncio.Event(), asyncio.Event()
     over = asyncio.Event()
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
         await reader.readexactly(int(head.lower().split(b"content-length: ")[1].split()[0]))
+        came.set()
         if write is not None:
             writer.write(
                 b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
@@ -153,7 +157,7 @@ async def events(write: Write | None) -> AsyncIterator[tuple[str, asyncio.Event]
 
     server = await asyncio.start_server(converse, "127.0.0.1", 0)
     async with server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", left
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", came, left
         await over.wait()
 
 
@@ -166,18 +170,20 @@ async def test_the_host_is_left_as_soon_as_the_client_leaves(begun: bool) -> Non
         writer.write(b"%x\r\n%b\r\n" % (len(piece), piece))
 
     async with (
-        events(write if begun else None) as (address, left),
-        passing(address, Patience()) as client,
+        events(write if begun else None) as (address, came, left),
+        passing(address) as client,
     ):
         asking = asyncio.create_task(first_piece(client))
         if begun:
             await asking
         else:
+            async with asyncio.timeout(30):
+                await came.wait()
             await asyncio.wait([asking], timeout=0.5)
             assert not left.is_set()
             asking.cancel()
             await asyncio.wait([asking])
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(30):
             await left.wait()
 
 
@@ -202,12 +208,13 @@ async def test_a_failure_of_the_host_is_explained(
     mode: Mode, status: int, cause: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """LLM-06, LLM-07"""
+    patience = QUICK if "hang" in mode else PATIENT
     async with Services(mode=mode) as host:
         monkeypatch.setenv("MISTRAL_BASE_URL", host.url)
         monkeypatch.setenv("SCALEWAY_SECRET_KEY", KEY)
         async with (
-            served(llm.create_app(load(), patience=QUICK)) as url,
-            httpx.AsyncClient(base_url=url) as client,
+            served(llm.create_app(load(), patience=patience)) as url,
+            httpx.AsyncClient(base_url=url, timeout=60) as client,
         ):
             answer = await client.post("/v1/chat/completions", json=CHAT)
     assert answer.status_code == status
@@ -288,7 +295,7 @@ async def test_a_host_that_is_not_there_is_named() -> None:
 async def test_an_answer_that_breaks_off_says_so_to_openais_client(mode: Mode) -> None:
     async with (
         Services(mode=mode, reply="un deux trois quatre cinq six") as host,
-        passing(host.url) as client,
+        passing(host.url, QUICK if mode == "stall_mid" else PATIENT) as client,
         openai.AsyncClient(base_url=f"{client.base_url}/v1", api_key="none", max_retries=0) as sdk,
     ):
         stream = await sdk.chat.completions.create(
@@ -320,7 +327,7 @@ async def test_without_a_host_nothing_is_made_up() -> None:
     """LLM-05"""
     async with (
         served(llm.create_app(load())) as url,
-        httpx.AsyncClient(base_url=url) as client,
+        httpx.AsyncClient(base_url=url, timeout=60) as client,
     ):
         answers = [
             await client.get("/health"),
@@ -336,9 +343,9 @@ async def test_a_service_that_leads_back_to_itself_does_not_go_round(
 ) -> None:
     """X-06: the address of this very service, given to it as its host's."""
     monkeypatch.setenv("MISTRAL_API_KEY", KEY)
-    async with served(llm.create_app(load(), patience=QUICK)) as url:
+    async with served(llm.create_app(load())) as url:
         monkeypatch.setenv("MISTRAL_BASE_URL", url)
-        async with httpx.AsyncClient(base_url=url) as client:
+        async with httpx.AsyncClient(base_url=url, timeout=60) as client:
             answer = await client.post("/v1/chat/completions", json=CHAT)
     assert answer.status_code == 502
     assert "leads back to this service" in answer.json()["mend"]
