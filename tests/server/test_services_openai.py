@@ -270,7 +270,7 @@ async def test_sound_is_sent_while_it_is_made_and_as_events() -> None:
 async def speaking_by(host: Services, **options: Any) -> AsyncIterator[openai.AsyncOpenAI]:
     given = {"base_url": host.url, "api_key": "of-the-server", **options}
     settings = load(tts={"provider": "openai", "options": given})
-    hurry = Patience(connect=0.5, answer=0.3, whole=5.0)
+    hurry = Patience(connect=2.0, answer=2.0, whole=20.0)
     async with client_of(tts.create_app(settings, patience=hurry)) as client:
         yield client
 
@@ -485,7 +485,7 @@ async def test_an_empty_answer_is_a_failure_and_a_slow_one_is_given_up(
     async with chatting("own", monkeypatch, lambda: ScriptedLLM([""], first=0.0)) as client:
         with pytest.raises(openai.InternalServerError, match="bad_answer"):
             await client.chat.completions.create(model="any", messages=MESSAGES)
-    hurry = Patience(connect=0.1, answer=0.1, whole=1.0)
+    hurry = Patience(connect=2.0, answer=2.0, whole=20.0)
     slow = ScriptedLLM(["Bonjour vous"], first=0.0, rate=0.1)
     async with chatting("own", monkeypatch, lambda: slow, patience=hurry) as client:
         stream = await client.chat.completions.create(model="any", messages=MESSAGES, stream=True)
@@ -596,7 +596,7 @@ def test_lines_are_cut_at_pauses_and_where_they_get_long() -> None:
 async def test_a_service_says_what_it_answers_instead() -> None:
     """TTS-04"""
     app = tts.create_app(load(tts={"provider": "espeak"}))
-    async with served(app) as url, httpx.AsyncClient(base_url=url) as client:
+    async with served(app) as url, httpx.AsyncClient(base_url=url, timeout=60) as client:
         answer = await client.post("/tts", json={"text": TEXT})
     assert answer.status_code == 404
     assert "POST /api/tts" in answer.json()["mend"]
