@@ -407,8 +407,11 @@ def test_without_accounts_everybody_is_the_local_learner(tmp_path: Path) -> None
         assert served.get("/api/v1/sessions/mine/report").status_code == 200
         assert served.get("/api/v1/sessions/ada-over/report").status_code == 404
         assert served.get("/metrics/sessions").status_code == 200
-        assert httpx.post(f"{served.url}/api/v1/models/nothing").status_code == 502
-        assert httpx.post(f"{served.url}/api/v1/sign-in", json={"key": "x"}).status_code == 409
+        assert httpx.post(f"{served.url}/api/v1/models/nothing", timeout=60).status_code == 502
+        assert (
+            httpx.post(f"{served.url}/api/v1/sign-in", json={"key": "x"}, timeout=60).status_code
+            == 409
+        )
 
 
 async def first(

@@ -29,8 +29,8 @@ def test_a_foreign_host_name_is_refused_so_that_no_name_can_be_bound_to_the_serv
 def test_another_site_cannot_change_anything(served: Served) -> None:
     headers = {"Origin": "https://evil.example"}
     url = f"{served.url}/api/v1/sessions/0123456789abcdef"
-    assert httpx.delete(url, headers=headers).status_code == 403
-    assert httpx.delete(url, headers={"Origin": served.url}).status_code == 404
+    assert httpx.delete(url, headers=headers, timeout=60).status_code == 403
+    assert httpx.delete(url, headers={"Origin": served.url}, timeout=60).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ async def test_a_conversation_is_opened_from_the_page_itself_only(
 
 
 def test_a_body_that_is_too_large_is_refused_unread(served: Served) -> None:
-    answer = httpx.post(f"{served.url}/api/v1/models/x", content=b"0" * 70_000)
+    answer = httpx.post(f"{served.url}/api/v1/models/x", content=b"0" * 70_000, timeout=60)
     assert answer.status_code == 413
 
 
@@ -156,7 +156,9 @@ async def test_the_next_conversation_is_refused_clearly_when_all_places_are_take
 
 def test_a_malformed_origin_is_refused(served: Served) -> None:
     headers = {"Origin": "http://["}
-    assert httpx.post(f"{served.url}/api/v1/models/x", headers=headers).status_code == 403
+    assert (
+        httpx.post(f"{served.url}/api/v1/models/x", headers=headers, timeout=60).status_code == 403
+    )
 
 
 def test_connections_that_ask_for_nothing_are_closed_and_give_their_place_back(

@@ -344,7 +344,7 @@ def test_behind_https_the_cookie_is_secure_and_bound_to_the_host(tmp_path: Path)
     settings = load(data=tmp_path, sign_in=True, public_url="https://coach.example.org")
     key, _ = asyncio.run(_keys(settings))
     with contextmanager(serving)(settings) as served:
-        answer = httpx.post(f"{served.url}/api/v1/sign-in", json={"key": key})
+        answer = httpx.post(f"{served.url}/api/v1/sign-in", json={"key": key}, timeout=60)
         cookie = given_cookie(answer)
         assert cookie.startswith("__Host-eloquence=")
         assert {"Secure", "HttpOnly", "Path=/"} <= set(cookie.split("; "))
@@ -369,7 +369,7 @@ def test_after_many_wrong_keys_an_address_waits_and_others_do_not(desk: Desk) ->
     assert (waiting.status_code, waiting.json()["code"]) == (429, "too_many")
     assert 0 < int(waiting.headers["retry-after"]) <= WINDOW
     bearer = {"Authorization": f"Bearer {desk.key}", "X-Forwarded-For": "198.51.100.7"}
-    assert httpx.get(f"{desk.url}/api/v1/sessions", headers=bearer).status_code == 429
+    assert httpx.get(f"{desk.url}/api/v1/sessions", headers=bearer, timeout=60).status_code == 429
     assert tried(desk.key, "198.51.100.8").status_code == 200
 
 
