@@ -127,3 +127,23 @@ def test_all_are_listed_with_their_figures_and_one_that_is_off_comes_back(
         "failures": 5, "timeouts": 0, "seconds": 0.01, "counted": {},
     }  # fmt: skip
     assert by_name["sentiment_analysis"]["enabled"] is False
+
+
+def test_names_stay_whole_in_a_narrow_terminal(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def failed() -> None:
+        settings = load()
+        async with open_store(settings.database, settings.recordings) as store:
+            await store.plugins.add("the_filter_of_a_third_party", {"calls": 99_999})
+            await store.plugins.switch_off("the_filter_of_a_third_party")
+
+    asyncio.run(failed())
+    monkeypatch.setenv("COLUMNS", "80")
+    _, told = ran(monkeypatch, capsys, "list")
+    words = told.split()
+    for name in ("the_filter_of_a_third_party", "conversation_memory", "profanity_filter"):
+        assert name in words
+    assert words.count("eloquence") == 4  # the package of each that ships
+    assert {"switched", "failing", "99999", "failed", "late"} <= set(words)
+    assert max(map(len, told.splitlines())) <= 80

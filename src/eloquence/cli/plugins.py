@@ -50,18 +50,18 @@ def list_plugins(
         )
         return
     print_table(
-        ("name", "package", "takes part", "calls", "failed", "late", "ms each"),
+        ("plugin", "takes part", "calls", "failed", "late", "ms each"),
         (_row(name, there.get(name, "not installed"), known.get(name)) for name in names),
     )
 
 
 def _row(name: str, package: str, known: "Figures | None") -> tuple[str, ...]:
+    shown = f"{name}\n  {package}"  # the first column is never broken
     if known is None:
-        return (name, package, "no", "", "", "", "")
+        return (shown, "no", "", "", "", "")
     state = "switched off, as it kept failing" if known.off else "yes" if known.enabled else "no"
     return (
-        name,
-        package,
+        shown,
         state,
         str(known.calls),
         str(known.failures),
