@@ -31,20 +31,20 @@ async def test_a_loop_that_stands_still_is_found_and_where_it_stood_is_written(
     with (tmp_path / "trace").open("wb") as trace:
         async with watched(end, trace, longest=LONGEST):
             await asyncio.sleep(0.05)
-            blocked()
+            blocked(end.called)
     assert end.called.is_set()
     assert "in blocked" in (tmp_path / "trace").read_text()
 
 
-def blocked() -> None:
-    time.sleep(3 * LONGEST)  # as a plug-in that waits for something would
+def blocked(until: threading.Event, seconds: float = 60.0) -> None:
+    until.wait(seconds)  # as a plug-in that waits for something would
 
 
 async def test_a_loop_that_goes_on_is_left_alone(tmp_path: Path) -> None:
     end = End()
     with (tmp_path / "trace").open("wb") as trace:
-        async with watched(end, trace, longest=LONGEST):
-            for _ in range(15):
+        async with watched(end, trace, longest=3.0):  # longer than a busy machine's pauses
+            for _ in range(80):
                 time.sleep(0.05)  # noqa: ASYNC251 - busy, and yet on time
                 await asyncio.sleep(0)
     assert not end.called.is_set()
@@ -59,5 +59,5 @@ async def test_a_machine_that_does_not_let_it_run_is_not_the_loops_fault(
     with (tmp_path / "trace").open("wb") as trace:
         async with watched(end, trace, longest=LONGEST):
             await asyncio.sleep(0.05)
-            blocked()
+            blocked(end.called, 3 * LONGEST)
     assert not end.called.is_set()

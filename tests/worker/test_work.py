@@ -28,15 +28,15 @@ async def test_a_worker_refuses_keys_that_everybody_knows(settings: Settings) ->
 async def test_the_first_signal_asks_and_the_second_urges() -> None:
     async with Stopping() as stopping:
         os.kill(os.getpid(), signal.SIGTERM)
-        await asyncio.wait_for(stopping.asked.wait(), 1.0)
+        await asyncio.wait_for(stopping.asked.wait(), 10.0)
         assert not stopping.urged.is_set()
         os.kill(os.getpid(), signal.SIGINT)
-        await asyncio.wait_for(stopping.urged.wait(), 1.0)
+        await asyncio.wait_for(stopping.urged.wait(), 10.0)
 
 
 async def test_a_worker_that_has_not_started_yet_stops_at_once(settings: Settings) -> None:
     worker = Worker(settings)
-    await asyncio.wait_for(worker.stop(asyncio.Event()), 1.0)
+    await asyncio.wait_for(worker.stop(asyncio.Event()), 10.0)
     health = await worker.health()
     assert health.draining
     assert health.lacks == ("registered", "models", "store")
