@@ -275,6 +275,7 @@ export interface StageStatus {
   model: string;
   leaves_machine: string;
   standby: Array<Standby>;
+  passed_over: string;
 }
 
 /** A provider that serves a stage only when those before it fail. */

@@ -216,6 +216,8 @@ class StageStatus(Message):
     leaves_machine: str = ""
     standby: list["Standby"] = []
     """Who takes over, in order, when it fails."""
+    passed_over: str = ""
+    """Who was chosen before it and is not ready, why, and the mend; empty when it was chosen."""
 
 
 class Standby(Message):

@@ -101,13 +101,15 @@ def provider(stage: Stage, name: str) -> Provider:
 class Choice:
     """Which provider serves a stage for a language, with its options and what it says of itself.
 
-    `automatic` tells that nobody named it.
+    `automatic` tells that nobody named it. `passed_over` is empty, or says who was named before it
+    and is not ready, why, and the mend.
     """
 
     provider: Provider
     options: BaseModel
     readiness: Readiness
     automatic: bool
+    passed_over: str = ""
 
 
 def choose(

@@ -9,13 +9,13 @@ from typing import Never
 
 import pytest
 
-from eloquence import protocol
+from eloquence import protocol, registry
 from eloquence.bootstrap import chains, opened
-from eloquence.bootstrap.stages import choices, choose, standbys, status
+from eloquence.bootstrap.stages import choices, choose, serving, standbys, status
 from eloquence.config import Settings, load
 from eloquence.conversation.fallback.breaker import Breaker
 from eloquence.conversation.stages import Resources, StageContext
-from eloquence.errors import ConfigurationError
+from eloquence.errors import ConfigurationError, DependencyNotFoundError
 from eloquence.ops.chaos import Services, Word
 from eloquence.providers import mistral
 from eloquence.registry import Choice, Stage
@@ -92,6 +92,70 @@ def test_the_page_shows_all_of_them_and_what_they_are_sent() -> None:
     ]
 
 
+READY = {"provider": "mistral", "api_key": "k"}
+
+
+def test_who_is_chosen_and_not_ready_is_replaced_by_the_first_fallback_named_that_is() -> None:
+    """PRV-08: a learner does not pay for a key that ran out; the page says which."""
+    settings = load(llm={"provider": "anthropic", "fallback": ["cohere", READY, OPENAI]}, stt=VOSK)
+    chosen = serving(settings, "exercise", "fr")["llm"]
+    waits = standbys(settings, "llm", chosen, "fr")
+    assert chosen.provider.name == "mistral"
+    assert [(one.choice.provider.name, one.last) for one in waits] == [
+        ("openai", False),
+        ("script", True),
+    ]
+    told = status(chosen, waits).passed_over
+    assert told.startswith("anthropic: ")
+    assert "Set ANTHROPIC_API_KEY" in told
+    assert choose(settings, "llm", "fr").provider.name == "anthropic"
+
+
+def test_a_chosen_provider_whose_package_is_missing_is_replaced_as_well(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    finding = registry.provider
+
+    def found(stage: Stage, name: str) -> registry.Provider:
+        if name == "anthropic":
+            raise DependencyNotFoundError("It needs a package.", mend="pip install it")
+        return finding(stage, name)
+
+    monkeypatch.setattr(registry, "provider", found)
+    settings = load(llm={"provider": "anthropic", "fallback": [READY]}, stt=VOSK)
+    chosen = serving(settings, "exercise", "fr")["llm"]
+    assert chosen.provider.name == "mistral"
+    assert chosen.passed_over == "It needs a package. pip install it"
+    with pytest.raises(DependencyNotFoundError):
+        serving(load(llm="anthropic", stt=VOSK), "exercise", "fr")
+
+
+@pytest.mark.parametrize("fallback", [[], ["cohere"]])
+def test_who_is_not_ready_is_refused_with_the_mend_where_nobody_named_is(
+    fallback: list[str],
+) -> None:
+    """What nobody named does not stand in unnoticed, though the script could."""
+    settings = load(llm={"provider": "anthropic", "fallback": fallback}, stt=VOSK)
+    with pytest.raises(DependencyNotFoundError) as refused:
+        serving(settings, "exercise", "fr")
+    assert "ANTHROPIC_API_KEY" in refused.value.mend
+
+
+@pytest.mark.parametrize("wrong", [{"provider": "nobody"}, OPENAI | {"wrong": 1}])
+def test_a_setting_that_is_wrong_is_refused_whoever_stands_by(wrong: dict[str, object]) -> None:
+    with pytest.raises(ConfigurationError):
+        serving(load(llm=wrong | {"fallback": [READY]}, stt=VOSK), "exercise", "fr")
+
+
+def test_who_is_ready_is_never_passed_over() -> None:
+    chosen = serving(load(llm=OPENAI | {"fallback": [READY]}, stt=VOSK), "exercise", "fr")
+    assert [(one.provider.name, one.passed_over) for one in chosen.values()] == [
+        ("vosk", ""),
+        ("openai", ""),
+        (chosen["tts"].provider.name, ""),
+    ]
+
+
 async def breakers(context: StageContext, *hosts: str, key: str = "k") -> list[Breaker]:
     """Those of the same model at several hosts, in a new conversation."""
     first, *others = [{"provider": "openai", "base_url": host, "api_key": key} for host in hosts]
@@ -142,7 +206,7 @@ async def test_a_model_and_a_voice_that_fail_are_taken_over_from_and_the_page_is
         async with opened(settings) as product:
             learner = Learner(protocol.Hello(exercise="conversation_libre_marie"))
             server, client = memory.pair()
-            serving = asyncio.create_task(product.serve(server))
+            held = asyncio.create_task(product.serve(server))
 
             async def script(learner: Learner) -> None:
                 await learner.quiet()
@@ -150,7 +214,7 @@ async def test_a_model_and_a_voice_that_fail_are_taken_over_from_and_the_page_is
                 await learner.quiet()
 
             ended = await learner.talk(client, script)
-            await serving
+            await held
     assert ended.status != "failed"
     assert any(learner.sound)
     ready = learner.said("ready")[0]

@@ -334,6 +334,7 @@ class StandIn:
         self.download = "absent"
         self.received = 0
         self.unready = ""
+        self.passed_over = ""
         self.deleted: list[str] = []
         self.reports: dict[str, Message] = {"": sample("report")}
         """By session; under the empty name, that of any other session."""
@@ -451,7 +452,8 @@ class StandIn:
         def stage(provider: str, detail: str, **fields: Any) -> Message:
             return {
                 "provider": provider, "ready": True, "detail": detail, "mend": "", "model": "",
-                "leaves_machine": "", "standby": [], "by_ear": False, **fields,
+                "leaves_machine": "", "standby": [], "passed_over": "", "by_ear": False,
+                **fields,
             }  # fmt: skip
 
         heard = (
@@ -471,6 +473,7 @@ class StandIn:
             ),
             "tts": stage(self.voice, f"The voice of {self.voice}."),
         }  # fmt: skip
+        stages["tts"]["passed_over"] = self.passed_over
         if self.unready:
             stages["tts"] |= {"ready": False, "detail": "Pas de voix.", "mend": self.unready}
         return web.json_response(

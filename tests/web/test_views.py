@@ -72,6 +72,20 @@ def test_a_stage_that_is_not_ready_keeps_the_exercise_from_starting(
     expect(page.get_by_test_id("to-microphone")).to_have_count(0)
 
 
+def test_a_chosen_provider_that_is_not_ready_is_told_beside_who_serves_in_its_place(
+    page: Page, server: Any
+) -> None:
+    page.goto("#/exercise/conversation_libre_marie")
+    expect(page.get_by_test_id("stages")).not_to_contain_text("pas prêt")
+    server.passed_over = "elevenlabs: No key is set. Set ELEVEN_API_KEY."
+    page.reload()
+    stages = page.get_by_test_id("stages")
+    expect(stages).to_have_attribute("open", "")
+    expect(stages).to_contain_text("pas prêt elevenlabs: No key is set. Set ELEVEN_API_KEY.")
+    expect(page.get_by_test_id("blocked")).to_have_count(0)
+    expect(page.get_by_test_id("to-microphone")).to_have_count(1)
+
+
 def test_by_ear_the_page_says_so_and_fetches_a_model_with_one_click(
     page: Page, server: Any
 ) -> None:

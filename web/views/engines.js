@@ -112,7 +112,7 @@ function now(stage) {
   const { chosen, fallback, last } = stage;
   const readiness = chosen.readiness[language()];
   const serves = chosen.serves[language()];
-  const told = providerWords(stage.stage, { ...readiness, provider: serves, by_ear: serves === "none", standby: [] });
+  const told = providerWords(stage.stage, { ...readiness, provider: serves, by_ear: serves === "none", standby: [], passed_over: "" });
   const after = [
     ...fallback.map((one) => nameOf(stage.stage, one.provider)),
     ...last[language()].map((one) => nameOf(stage.stage, one)),

@@ -16,9 +16,10 @@ const LOOK = 700;
 /** @param {Stages} stages */
 export function stageList(stages) {
   const leaves = STAGES.some((stage) => [stages[stage], ...stages[stage].standby].some((one) => one.leaves_machine));
+  const lacks = STAGES.some((stage) => stages[stage].passed_over);
   return h(
     "details",
-    { class: "stages", open: leaves, "data-testid": "stages" },
+    { class: "stages", open: leaves || lacks, "data-testid": "stages" },
     h(
       "summary",
       {},
@@ -29,7 +30,7 @@ export function stageList(stages) {
       "dl",
       {},
       ...STAGES.flatMap((stage) => {
-        const { leaves_machine: where, ready, mend, standby } = stages[stage];
+        const { leaves_machine: where, ready, mend, standby, passed_over: lacking } = stages[stage];
         const { name, detail } = providerWords(stage, stages[stage]);
         return [
           h("dt", {}, t(`stages.${stage}`)),
@@ -41,6 +42,7 @@ export function stageList(stages) {
             h("br"), detail, " ",
             h("span", { class: where ? "tag away" : "tag" }, where ? t("stages.leaves", { where }) : t("stages.stays")),
             !ready && mend && h("p", {}, mend),
+            lacking && h("p", {}, h("span", { class: "tag bad" }, t("stages.not_ready")), " ", lacking),
             standby.length > 0 && h("p", {}, t("stages.standby"), " ", standby.map((one) => standbyWords(stage, one)).join(", ")),
           ),
         ];

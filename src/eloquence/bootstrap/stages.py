@@ -1,7 +1,7 @@
 """Which provider serves each stage."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -74,12 +74,46 @@ def _chosen(
 
 
 def choices(settings: Settings, language: Language) -> dict[Stage, Choice]:
-    """Which provider serves each stage for a language. Never replaces a named one; by ear the
-    offline coach conducts, since a language model would have nothing to read."""
-    chosen = {stage: choose(settings, stage, language) for stage in STAGES}
+    """Which provider serves each stage for a language. A named one that is not ready is replaced
+    by nobody but the first fallback that was named too and is ready; by ear the offline coach
+    conducts, since a language model would have nothing to read. Raises as `choose`."""
+    chosen = {stage: _first_ready(settings, stage, language) for stage in STAGES}
     if chosen["stt"].provider.name == BY_EAR:
         chosen["llm"] = conductor(chosen["llm"], language)
     return chosen
+
+
+def _first_ready(settings: Settings, stage: Stage, language: Language) -> Choice:
+    fallbacks = _fallbacks(settings, stage, language)
+    try:
+        chosen = choose(settings, stage, language)
+    except DependencyNotFoundError as error:
+        for one in fallbacks:
+            return replace(one, passed_over=f"{error.message} {error.mend}".strip())
+        raise
+    ready = chosen.readiness
+    if not ready.ready:
+        for one in fallbacks:
+            why = f"{chosen.provider.name}: {ready.detail} {ready.mend}".strip()
+            return replace(one, passed_over=why)
+    return chosen
+
+
+def _fallbacks(settings: Settings, stage: Stage, language: Language) -> Iterator[Choice]:
+    """The fallbacks of the settings that are ready, in order."""
+    for wanted in settings.stage(stage).fallback:
+        try:
+            named = successor(settings, stage, wanted, language)
+        except ConfigurationError as error:
+            log.warning("a fallback of stage %s is left out: %s", stage, error.message)
+            continue
+        except Exception as error:  # somebody's package has a fault
+            log.warning("a fallback of stage %s is left out (%s)", stage, type(error).__name__)
+            continue
+        if named.readiness.ready:
+            yield named
+        else:
+            log.info("a fallback of stage %s is not ready: %s", stage, named.provider.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,20 +132,11 @@ def standbys(
     that are ready, then what stays on this machine. Who never fails needs nobody."""
     if chosen.provider.name in UNFAILING:
         return ()
-    found = []
-    for wanted in settings.stage(stage).fallback:
-        try:
-            named = successor(settings, stage, wanted, language)
-        except ConfigurationError as error:
-            log.warning("a fallback of stage %s is left out: %s", stage, error.message)
-            continue
-        except Exception as error:  # somebody's package has a fault
-            log.warning("a fallback of stage %s is left out (%s)", stage, type(error).__name__)
-            continue
-        if named.readiness.ready:
-            found.append(Standby(named, last=False))
-        else:
-            log.info("a fallback of stage %s is not ready: %s", stage, named.provider.name)
+    found = [
+        Standby(one, last=False)
+        for one in _fallbacks(settings, stage, language)
+        if (one.provider.name, one.options) != (chosen.provider.name, chosen.options)
+    ]
     known = {chosen.provider.name, *(one.choice.provider.name for one in found)}
     for name in LAST_RESORT[stage]:
         if name in known:
@@ -168,6 +193,7 @@ def status(choice: Choice, standby: Sequence[Standby] = ()) -> StageStatus:
         mend=ready.mend,
         model=ready.model,
         leaves_machine=ready.leaves_machine,
+        passed_over=choice.passed_over,
         standby=[
             protocol.Standby(
                 provider=one.choice.provider.name,
