@@ -134,7 +134,7 @@ def test_500_odd_texts_are_spoken_or_skipped_by_espeak() -> None:
         failed = []
         try:
             stage = espeak.create(espeak.Options(), context(resources))
-            voices = Voices(Chain("tts", [link("espeak", stage)]), "fr", first=5.0)
+            voices = Voices(Chain("tts", [link("espeak", stage)]), "fr", first=30.0, idle=30.0)
             for text in odd_texts(520):
                 if len(text) > 2_000 and len(set(text)) < 3:
                     text = text[:500]  # espeak needs minutes for a number of 5,000 digits
@@ -159,7 +159,7 @@ def test_words_of_a_local_voice_keep_their_times() -> None:
         words: list[tuple[str, float]] = []
         try:
             stage = espeak.create(espeak.Options(), context(resources))
-            voices = Voices(Chain("tts", [link("espeak", stage)]), "fr")
+            voices = Voices(Chain("tts", [link("espeak", stage)]), "fr", first=30.0, idle=30.0)
             async with voices.synthesize(SENTENCE) as stream:
                 async for audio in stream:
                     timed = audio.frame.userdata.get(USERDATA_TIMED_TRANSCRIPT, ())
