@@ -79,7 +79,7 @@ def _serve(create: "Callable[[Settings], FastAPI]", name: str, host: str, port: 
     from eloquence.observability import logs
     from eloquence.server.connections import PromptProtocol
 
-    settings = load()
+    settings = load().model_copy(update={"host": host})
     listening = listener(host, port, f"eloquence service {name}")
     logs.configure(settings)
     config = uvicorn.Config(

@@ -57,12 +57,7 @@ class Guard:
     ) -> None:
         self._app = app
         self._programs = programs
-        names = set(_LOCAL) | {name.lower() for name in settings.allowed_hosts}
-        if settings.host not in _ANY_ADDRESS:
-            names.add(settings.host.lower())
-        if settings.public_url:
-            names.add(_name(settings.public_url))
-        self._names = frozenset(names)
+        self._names = names(settings)
         self._public = _place(settings.public_url)
         self._secure = settings.public_url.startswith("https://")
         self._headers = HEADERS | {"Content-Security-Policy": policy(settings)}
@@ -98,8 +93,7 @@ class Guard:
         await self._app(scope, receive, sending)
 
     def _refusal(self, scope: Scope, headers: Headers) -> tuple[int, str, str] | None:
-        host = _name(f"//{headers.get('host', '')}")
-        if host not in self._names:
+        if asked_as(headers) not in self._names:
             return (
                 403,
                 "This name is not one of this server's.",
@@ -143,6 +137,21 @@ class Guard:
             return
         response = JSONResponse(body, status, media_type="application/problem+json")
         await response(scope, receive, send)
+
+
+def names(settings: Settings) -> frozenset[str]:
+    """The names, and addresses, under which what listens as the settings say may be asked."""
+    found = set(_LOCAL) | {name.lower() for name in settings.allowed_hosts}
+    if settings.host not in _ANY_ADDRESS:
+        found.add(settings.host.lower())
+    if settings.public_url:
+        found.add(_name(settings.public_url))
+    return frozenset(found)
+
+
+def asked_as(headers: Headers) -> str:
+    """The name under which a request asks for us; empty when it says none."""
+    return _name(f"//{headers.get('host', '')}")
 
 
 def policy(settings: Settings) -> str:

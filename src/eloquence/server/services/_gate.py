@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from eloquence.errors import CapacityError, EloquenceError, TooManyError
+from eloquence.server.guard import asked_as
 from eloquence.server.services._problems import problem, told
 
 BODY_SECONDS = 60.0
@@ -33,7 +34,8 @@ class Gate:
     Nothing of a request is read before `admit` has let it pass, which also sees to web pages then.
     Nobody whom it names has more than half of the places.
     A request whose client has left is ended at once, with everything that was begun for it. With
-    `paths` it is for these alone.
+    `paths` it is for these alone; with `known`, whatever is asked under another name is refused: a
+    foreign one could be bound to our address (DNS rebinding).
     """
 
     def __init__(
@@ -44,21 +46,29 @@ class Gate:
         at_once: int,
         paths: frozenset[str] | None = None,
         admit: Admit | None = None,
+        known: Callable[[str], bool] | None = None,
     ) -> None:
         self._app = app
         self._most_bytes = most_bytes
         self._at_once = at_once
         self._paths = paths
         self._admit = admit
+        self._known = known
         self._inside = 0
         self._of_one: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refusal: JSONResponse | None
+        if self._is_foreign(scope):
+            mend = "Ask localhost, or add the name to ELOQUENCE_ALLOWED_HOSTS."
+            refusal = problem(403, "refused", "This name is not one of this service's.", mend)
+            await self._refused(refusal, scope, receive, send)
+            return
         if not self._keeps(scope):
             await self._app(scope, receive, send)
             return
         connection = HTTPConnection(scope)
-        refusal: JSONResponse | None = None
+        refusal = None
         who = ""
         if self._admit is not None:
             try:
@@ -88,6 +98,11 @@ class Gate:
             return False
         path = scope["path"]
         return path not in OPEN if self._paths is None else path in self._paths
+
+    def _is_foreign(self, scope: Scope) -> bool:
+        if self._known is None or scope["type"] not in ("http", "websocket"):
+            return False
+        return not self._known(asked_as(Headers(scope=scope)))
 
     def _refusal(self, headers: Headers, who: str) -> JSONResponse | None:
         if self._admit is None and of_a_page(headers):

@@ -1,6 +1,7 @@
 """What the services have in common: an application around one stage, and its health."""
 
 import asyncio
+import ipaddress
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -11,12 +12,14 @@ from pydantic import BaseModel
 from starlette.requests import HTTPConnection
 
 from eloquence import __version__
+from eloquence.bootstrap.exposure import is_loopback
 from eloquence.bootstrap.speech import Speech, speech
 from eloquence.coaching.character import Language
 from eloquence.config import Settings
 from eloquence.errors import ConfigurationError, EloquenceError
 from eloquence.providers.passing import Patience
 from eloquence.registry import Readiness, Stage
+from eloquence.server.guard import names
 from eloquence.server.services._gate import Gate
 from eloquence.server.services._problems import explained
 
@@ -152,6 +155,27 @@ async def live() -> dict[str, str]:
     return {"status": "ok"}
 
 
+def _known(settings: Settings) -> Callable[[str], bool]:
+    """Whether a service may be asked under a name: that of this machine, and those of the settings.
+    What listens to others too is also asked by an address, or by a name without a dot as containers
+    have: no page can come from there, for nobody can register either."""
+    known = names(settings)
+    to_others = not is_loopback(settings.host)
+
+    def is_known(name: str) -> bool:
+        return name in known or (to_others and _is_plain(name))
+
+    return is_known
+
+
+def _is_plain(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return bool(name) and "." not in name
+    return True
+
+
 def application(
     stage: Stage,
     settings: Settings,
@@ -186,7 +210,7 @@ def application(
         redoc_url=None,
         openapi_url="/openapi.json",
     )
-    app.add_middleware(Gate, most_bytes=most_bytes, at_once=at_once)
+    app.add_middleware(Gate, most_bytes=most_bytes, at_once=at_once, known=_known(settings))
     explained(app)
     app.include_router(router)
     app.include_router(common)
