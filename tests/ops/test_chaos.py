@@ -21,7 +21,7 @@ async def services() -> AsyncIterator[Services]:
 
 @pytest.fixture
 async def client(services: Services) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=services.url, timeout=5) as client:
+    async with httpx.AsyncClient(base_url=services.url, timeout=60) as client:
         yield client
 
 
@@ -102,10 +102,10 @@ async def test_the_command_tells_how_to_point_the_product_at_it() -> None:
     try:
         told = ""
         while "PUT" not in told:
-            told += (await asyncio.wait_for(process.stdout.readline(), 20)).decode()
+            told += (await asyncio.wait_for(process.stdout.readline(), 60)).decode()
         found = re.search(r"OPENAI_BASE_URL=(\S+)/v1 ", told)
         assert found is not None
-        async with httpx.AsyncClient(base_url=found[1]) as client:
+        async with httpx.AsyncClient(base_url=found[1], timeout=60) as client:
             assert (await chat(client), await speech(client)) == (500, 200)
     finally:
         process.terminate()
