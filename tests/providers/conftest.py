@@ -13,6 +13,7 @@ import pytest
 from eloquence.conversation.stages import Resources
 from eloquence.registry import Stage
 from eloquence.testing.contract import Subject, subject
+from eloquence.testing.services import Services
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "providers.md"
 NOTES = "CONTRACT_NOTES"
@@ -26,6 +27,13 @@ async def resources() -> AsyncIterator[Resources]:
     shared = Resources()
     yield shared
     await shared.close()
+
+
+@pytest.fixture
+async def services() -> AsyncIterator[Services]:
+    """Services on this machine, all well until a test says otherwise."""
+    async with Services() as running:
+        yield running
 
 
 @pytest.fixture

@@ -2,38 +2,20 @@
 
 import asyncio
 import time
-from typing import Any
 
 import pytest
-from livekit.agents import APIError, llm
-from livekit.agents.types import APIConnectOptions
+from livekit.agents import APIError
 
 from eloquence import registry
 from eloquence.conversation.faults import cause_of, retry_after
 from eloquence.conversation.stages import Resources
+from eloquence.testing.asking import ONCE, answer, said, twice
 from eloquence.testing.contract import LOCAL, RETRY_AFTER, Subject, Traces
 from eloquence.testing.deadlines import IN_TIME
 
-ONCE = APIConnectOptions(max_retry=0, timeout=5)
 EVERY = [("llm", name) for name in registry.names("llm")]
 pytestmark = pytest.mark.parametrize("provider_name", EVERY, ids=lambda given: given[1])
 FIRST_SECONDS = 2.0
-
-
-def said(*texts: str) -> llm.ChatContext:
-    context = llm.ChatContext.empty()
-    context.add_message(role="system", content="Tu es Marie.")
-    for text in texts:
-        context.add_message(role="user", content=text)
-    return context
-
-
-async def answer(model: "llm.LLM[Any]", context: llm.ChatContext) -> str:
-    text = ""
-    async with model.chat(chat_ctx=context, conn_options=ONCE) as stream:
-        async for chunk in stream:
-            text += (chunk.delta.content or "") if chunk.delta else ""
-    return text
 
 
 @pytest.mark.contract("streams")
@@ -113,10 +95,7 @@ async def test_it_may_be_closed_twice(one: Subject, resources: Resources) -> Non
     stream = model.chat(chat_ctx=said("Bonjour"), conn_options=ONCE)
     async for _ in stream:
         pass
-    for closed in (stream, stream, model, model):
-        await closed.aclose()
-    await resources.close()
-    await resources.close()
+    await twice(stream.aclose, model.aclose, resources.close)
 
 
 @pytest.mark.contract

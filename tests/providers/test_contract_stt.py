@@ -12,6 +12,7 @@ from livekit.agents.types import APIConnectOptions
 from eloquence import registry
 from eloquence.conversation.faults import cause_of, retry_after
 from eloquence.conversation.stages import Resources
+from eloquence.testing.asking import twice
 from eloquence.testing.contract import LOCAL, RETRY_AFTER, Subject, Traces
 from eloquence.testing.deadlines import IN_TIME, deadline
 from eloquence.testing.hearing import Samples, finals, frames, heard, recording, silence
@@ -168,12 +169,7 @@ async def test_it_may_be_closed_twice(
     stream.end_input()
     async for _ in stream:
         pass
-    for _ in range(2):
-        await stream.aclose()
-    for _ in range(2):
-        await stage.aclose()
-    await resources.close()
-    await resources.close()
+    await twice(stream.aclose, stage.aclose, resources.close)
 
 
 @pytest.mark.contract

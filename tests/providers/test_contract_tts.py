@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 from livekit.agents import APIError, tts
-from livekit.agents.types import USERDATA_TIMED_TRANSCRIPT, APIConnectOptions
+from livekit.agents.types import USERDATA_TIMED_TRANSCRIPT
 
 from eloquence import registry
 from eloquence.conversation.faults import cause_of, retry_after
 from eloquence.conversation.stages import Resources
+from eloquence.testing.asking import ONCE, spoken, twice
 from eloquence.testing.contract import LOCAL, RETRY_AFTER, Subject, Traces
 from eloquence.testing.deadlines import IN_TIME
 
-ONCE = APIConnectOptions(max_retry=0, timeout=5)
 TEXT = "Bonjour. Je suis Marie, votre coach : on commence ?"
 EVERY = [("tts", name) for name in registry.names("tts")]
 pytestmark = pytest.mark.parametrize("provider_name", EVERY, ids=lambda given: given[1])
@@ -26,20 +26,6 @@ FIRST_SECONDS = 2.0
 def voice(one: Subject, resources: Resources) -> "tts.TTS[Any]":
     made: tts.TTS[Any] = one.made(resources)
     return made
-
-
-async def spoken(voice: "tts.TTS[Any]", *pieces: str) -> tuple[bytes, str]:
-    pcm, text = b"", ""
-    async with voice.stream(conn_options=ONCE) as stream:
-        for piece in pieces:
-            stream.push_text(piece)
-        stream.end_input()
-        async for audio in stream:
-            assert audio.frame.sample_rate == voice.sample_rate == 24_000
-            assert audio.frame.num_channels == 1
-            pcm += audio.frame.data.tobytes()
-            text += "".join(audio.frame.userdata.get(USERDATA_TIMED_TRANSCRIPT, []))
-    return pcm, text
 
 
 @pytest.mark.contract("streams")
@@ -140,12 +126,7 @@ async def test_it_may_be_closed_twice(voice: "tts.TTS[Any]", resources: Resource
     stream.end_input()
     async for _ in stream:
         pass
-    for _ in range(2):
-        await stream.aclose()
-    for _ in range(2):
-        await voice.aclose()
-    await resources.close()
-    await resources.close()
+    await twice(stream.aclose, voice.aclose, resources.close)
 
 
 @pytest.mark.contract

@@ -1,42 +1,33 @@
 """Mistral, Cohere and Anthropic, each with its real client, against a server on this machine that
-speaks its protocol, well or badly."""
+speaks its protocol, well or badly; and how they and OpenAI's fail."""
 
 import asyncio
 import json
 import logging
 import threading
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from livekit.agents import APIConnectionError, APIError, APIStatusError, APITimeoutError
 from livekit.agents.llm import LLM, ChatContext
-from livekit.agents.types import APIConnectOptions
 
 from eloquence import registry
 from eloquence.conversation.fallback.history import too_long
 from eloquence.conversation.faults import cause_of, retry_after
 from eloquence.conversation.stages import Resources
 from eloquence.errors import ConfigurationError, EloquenceError, LanguageModelError
-from eloquence.observability.logs import FORMAT, Line
-from eloquence.providers import anthropic, cohere, mistral
+from eloquence.providers import anthropic, cohere, mistral, openai
 from eloquence.providers._hosts import SCALEWAY
 from eloquence.providers.anthropic import ANTHROPIC
 from eloquence.providers.cohere import COHERE
 from eloquence.providers.mistral import MISTRAL
 from eloquence.registry import Provider
+from eloquence.testing.asking import ONCE, answer, told
 from eloquence.testing.context import stage_context
 from eloquence.testing.deadlines import IN_TIME, deadlines
 from eloquence.testing.services import Mode, Services
 
-ONCE = APIConnectOptions(max_retry=0, timeout=5)
 VENDORS = (mistral.llm, cohere.llm, anthropic.llm)
-
-
-@pytest.fixture
-async def services() -> AsyncIterator[Services]:
-    async with Services() as running:
-        yield running
 
 
 def model(
@@ -47,18 +38,7 @@ def model(
     return made
 
 
-async def answer(asked: "LLM[Any]") -> str:
-    said = ""
-    context = ChatContext.empty()
-    context.add_message(role="system", content="Tu es Marie, coach en communication.")
-    context.add_message(role="user", content="Bonjour")
-    async with asked.chat(chat_ctx=context, conn_options=ONCE) as stream:
-        async for chunk in stream:
-            said += (chunk.delta.content or "") if chunk.delta else ""
-    return said
-
-
-@pytest.mark.parametrize("vendor", VENDORS, ids=lambda vendor: vendor.name)
+@pytest.mark.parametrize("vendor", [openai.llm, *VENDORS], ids=lambda vendor: vendor.name)
 @pytest.mark.parametrize(
     ("mode", "kind", "why"),
     [
@@ -84,7 +64,7 @@ async def test_a_vendor_that_fails_is_an_error_within_its_deadline_and_tells_its
     kind: type[APIError],
     why: str | None,
 ) -> None:
-    """L01-L08, RES-03"""
+    """L01-L08, RES-03: never silence without an error, never longer than the deadlines."""
     services.mode = mode
     services.retry_after = "7" if mode == "429" else ""
     asked = model(vendor, services, resources)
@@ -196,15 +176,6 @@ class Quoting:
         writer.close()
 
 
-def told(error: BaseException | None, log: pytest.LogCaptureFixture) -> str:
-    """All that could be read of a failure."""
-    lines = [Line(FORMAT).format(record) for record in log.records]
-    while error is not None:
-        lines += [str(error), repr(error)]
-        error = error.__cause__ or error.__context__
-    return "\n".join(lines)
-
-
 @pytest.mark.parametrize("vendor", VENDORS, ids=lambda vendor: vendor.name)
 async def test_what_a_host_quotes_of_the_conversation_is_nowhere_to_be_read(
     resources: Resources, vendor: Provider, caplog: pytest.LogCaptureFixture
@@ -218,7 +189,7 @@ async def test_what_a_host_quotes_of_the_conversation_is_nowhere_to_be_read(
             with pytest.raises(APIStatusError) as caught:
                 await answer(asked)
     assert cause_of(caught.value) == "bad_request"
-    assert "canari" not in told(caught.value, caplog)
+    assert "canari" not in told(caught.value, caplog.records)
 
 
 @pytest.mark.parametrize("vendor", VENDORS, ids=lambda vendor: vendor.name)
@@ -259,7 +230,7 @@ async def test_a_vendor_that_is_overloaded_in_the_middle_of_an_answer_is_told(
             with pytest.raises(APIError) as caught:
                 await answer(asked)
     assert cause_of(caught.value) in {"internal", "unreachable"}, "somebody else may be asked"
-    assert "canari" not in told(caught.value, caplog)
+    assert "canari" not in told(caught.value, caplog.records)
 
 
 # --- Mistral

@@ -1,33 +1,25 @@
 """OpenAI-compatible hosts, against a server that speaks the protocol, well or badly."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from typing import Any
 
 import numpy as np
 import pytest
-from livekit.agents import APIConnectionError, APIError, APIStatusError, APITimeoutError
-from livekit.agents.llm import ChatContext
-from livekit.agents.types import USERDATA_TIMED_TRANSCRIPT, APIConnectOptions
+from livekit.agents import APIConnectionError, APIError, APITimeoutError, tts
 
 from eloquence import registry
 from eloquence.coaching.character import Voice
-from eloquence.conversation.faults import cause_of
 from eloquence.conversation.stages import Resources
 from eloquence.errors import ConfigurationError, LanguageModelError
 from eloquence.providers import openai
 from eloquence.providers._hosts import OPENAI, SCALEWAY, normalised
 from eloquence.providers._utterances import NOTHING, Heard, HeardWord
+from eloquence.testing.asking import answer, spoken
 from eloquence.testing.context import stage_context
 from eloquence.testing.deadlines import IN_TIME, deadline, deadlines
 from eloquence.testing.services import Mode, Services, Word, tone
 
-ONCE = APIConnectOptions(max_retry=0, timeout=5)
-
-
-@pytest.fixture
-async def services() -> AsyncIterator[Services]:
-    async with Services() as running:
-        yield running
+TEXT = "Bonjour. Je suis Marie, votre coach."
 
 
 def chat(services: Services, resources: Resources, **given: object) -> openai.Chat:
@@ -35,17 +27,6 @@ def chat(services: Services, resources: Resources, **given: object) -> openai.Ch
     made = openai.llm.create(options, stage_context(resources=resources))
     assert isinstance(made, openai.Chat)
     return made
-
-
-async def answer(model: openai.Chat) -> str:
-    said = ""
-    context = ChatContext.empty()
-    context.add_message(role="system", content="Tu es Marie, coach en communication.")
-    context.add_message(role="user", content="Bonjour")
-    async with model.chat(chat_ctx=context, conn_options=ONCE) as stream:
-        async for chunk in stream:
-            said += (chunk.delta.content or "") if chunk.delta else ""
-    return said
 
 
 # --- language model
@@ -65,39 +46,6 @@ async def test_the_answer_comes_token_by_token_and_the_request_has_the_seeds_sha
     messages = body["messages"]
     assert isinstance(messages, list)
     assert [message["role"] for message in messages] == ["system", "user"]
-
-
-@pytest.mark.parametrize(
-    ("mode", "kind", "why"),
-    [
-        ("500", APIStatusError, "internal"),
-        ("429", APIStatusError, "rate_limit"),
-        ("401", APIStatusError, "authentication"),
-        ("hang", APITimeoutError, "timeout"),
-        ("headers_then_hang", APITimeoutError, "timeout"),
-        ("stall_mid", APITimeoutError, "timeout"),
-        ("slow", APITimeoutError, "timeout"),
-        ("close_mid", APIConnectionError, "unreachable"),
-        ("badjson", APIError, None),
-        ("empty", APIError, "bad_answer"),
-        ("garbage", APIError, None),
-        ("html", APIError, None),
-    ],
-)
-async def test_a_language_model_that_fails_is_an_error_within_its_deadline(
-    services: Services, resources: Resources, mode: Mode, kind: type[APIError], why: str | None
-) -> None:
-    """L01-L08: never silence without an error, never longer than the deadlines."""
-    services.mode = mode
-    model = chat(services, resources)
-    errors: list[object] = []
-    model.on("error", errors.append)
-    async with asyncio.timeout(IN_TIME):
-        with pytest.raises(kind) as caught:
-            await answer(model)
-    assert why is None or cause_of(caught.value) == why
-    assert len(errors) == 1
-    assert len(services.asked) == 1, "no hammering"
 
 
 async def test_what_was_said_before_the_failure_is_not_asked_for_again(
@@ -326,31 +274,20 @@ async def test_an_empty_transcription_is_nothing_heard(services: Services) -> No
 # --- speech
 
 
-def speaker(services: Services, resources: Resources, **given: object) -> object:
-    options = openai.tts.parse({"base_url": services.url, **deadlines(services.mode), **given}, {})
-    return openai.tts.create(options, stage_context(resources=resources))
-
-
-async def spoken(services: Services, resources: Resources, **given: object) -> tuple[bytes, str]:
-    voice = speaker(services, resources, **given)
-    pcm, text = b"", ""
-    async with voice.stream(conn_options=ONCE) as stream:  # type: ignore[attr-defined]
-        stream.push_text("Bonjour. Je suis Marie, votre coach.")
-        stream.end_input()
-        async for audio in stream:
-            pcm += audio.frame.data.tobytes()
-            text += "".join(audio.frame.userdata.get(USERDATA_TIMED_TRANSCRIPT, []))
-    return pcm, text
+def speaker(services: Services, resources: Resources) -> "tts.TTS[Any]":
+    options = openai.tts.parse({"base_url": services.url, **deadlines(services.mode)}, {})
+    made: tts.TTS[Any] = openai.tts.create(options, stage_context(resources=resources))
+    return made
 
 
 async def test_each_sentence_is_spoken_as_pcm_in_the_voice_of_the_seeds(
     services: Services, resources: Resources
 ) -> None:
     """TTS-01, X-22"""
-    pcm, text = await spoken(services, resources)
+    pcm, text = await spoken(speaker(services, resources), TEXT)
     assert len(pcm) == pytest.approx(2 * len(tone(services.speech_seconds)), abs=1_000)
     assert np.abs(np.frombuffer(pcm, np.int16)).max() > 1_000
-    assert text.replace(" ", "") == "Bonjour.JesuisMarie,votrecoach."
+    assert text.split() == TEXT.split()
     body = services.asked[0].json()
     assert (body["model"], body["voice"], body["response_format"]) == ("tts-1", "nova", "pcm")
 
@@ -377,4 +314,4 @@ async def test_a_voice_that_fails_is_an_error_in_time_and_no_noise(
     services.mode = mode
     async with asyncio.timeout(IN_TIME):
         with pytest.raises(APIError):
-            await spoken(services, resources)
+            await spoken(speaker(services, resources), TEXT)

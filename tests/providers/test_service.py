@@ -3,18 +3,17 @@
 import numpy as np
 import pytest
 from livekit.agents import APIConnectionError, APIStatusError
-from livekit.agents.types import APIConnectOptions
 
 from eloquence.config import load
 from eloquence.conversation.stages import Resources
 from eloquence.errors import TextToSpeechError
 from eloquence.providers import service
 from eloquence.server.services import tts as speaking
+from eloquence.testing.asking import ONCE
 from eloquence.testing.context import stage_context
 from eloquence.testing.services import Services
 from eloquence.testing.serving import served
 
-ONCE = APIConnectOptions(max_retry=0, timeout=5)
 TEXT = "Bonjour. Je suis Marie, votre coach."
 
 

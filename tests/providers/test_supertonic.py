@@ -5,16 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from livekit.agents import APIConnectionError
-from livekit.agents.types import USERDATA_TIMED_TRANSCRIPT, APIConnectOptions
+from livekit.agents.types import USERDATA_TIMED_TRANSCRIPT
 
 from eloquence.coaching.character import Voice
 from eloquence.conversation.stages import Resources
 from eloquence.errors import ConfigurationError, TextToSpeechError
 from eloquence.providers import supertonic
+from eloquence.testing.asking import ONCE
 from eloquence.testing.context import stage_context
 from eloquence.testing.supertonic import HERTZ, SECONDS_PER_CHARACTER, write_humming_model
-
-ONCE = APIConnectOptions(max_retry=0, timeout=5)
 
 
 def pitch(pcm: bytes) -> float:

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +17,6 @@ from eloquence.testing.context import stage_context
 from eloquence.testing.deadlines import IN_TIME, deadline
 from eloquence.testing.hearing import finals, heard, recording, silence
 from eloquence.testing.services import Mode, Services, Word, tone
-
-
-@pytest.fixture
-async def services() -> AsyncIterator[Services]:
-    async with Services() as running:
-        yield running
 
 
 def options(url: str, mode: Mode = "ok") -> vosk.Options:

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from azure.cognitiveservices.speech import CancellationErrorCode as Code
-from livekit.agents.types import APIConnectOptions
 
 from eloquence.coaching.character import Language, Voice
 from eloquence.conversation.faults import cause_of
@@ -13,13 +12,13 @@ from eloquence.conversation.stages import Resources
 from eloquence.errors import ConfigurationError
 from eloquence.providers import azure
 from eloquence.providers._azure_ear import failure_of
+from eloquence.testing.asking import ONCE
 from eloquence.testing.context import stage_context
 from eloquence.testing.hearing import Samples, finals, heard, silence
 from eloquence.testing.services import tone
 from eloquence.testing.vendors import KEY
 from eloquence.testing.vendors.azure import Azure
 
-ONCE = APIConnectOptions(max_retry=0, timeout=5)
 SPEECH: Samples = np.frombuffer(tone(1.0, 16_000), "<i2")
 
 

@@ -7,18 +7,17 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 from livekit.agents import APIError
-from livekit.agents.types import APIConnectOptions
 
 from eloquence.conversation.faults import cause_of, retry_after
 from eloquence.conversation.stages import Resources
 from eloquence.providers import deepgram
+from eloquence.testing.asking import ONCE
 from eloquence.testing.context import stage_context
 from eloquence.testing.hearing import Samples, finals, frames, heard, silence
 from eloquence.testing.services import tone
 from eloquence.testing.vendors import KEY, RETRY_AFTER, Mode
 from eloquence.testing.vendors.deepgram import Deepgram
 
-ONCE = APIConnectOptions(max_retry=0, timeout=5)
 SPEECH: Samples = np.frombuffer(tone(1.0, 16_000), "<i2")
 
 

@@ -4,17 +4,15 @@ from collections.abc import Iterator
 
 import pytest
 from livekit.agents import APIError
-from livekit.agents.types import APIConnectOptions
 
 from eloquence.coaching.character import Language, Voice
 from eloquence.conversation.faults import cause_of
 from eloquence.conversation.stages import Resources
 from eloquence.providers import elevenlabs
+from eloquence.testing.asking import ONCE
 from eloquence.testing.context import stage_context
 from eloquence.testing.vendors import KEY
 from eloquence.testing.vendors.elevenlabs import ElevenLabs
-
-ONCE = APIConnectOptions(max_retry=0, timeout=5)
 
 
 @pytest.fixture

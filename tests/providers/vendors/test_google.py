@@ -16,13 +16,13 @@ from eloquence.conversation.faults import cause_of
 from eloquence.conversation.stages import Resources
 from eloquence.errors import ConfigurationError
 from eloquence.providers import google
+from eloquence.testing.asking import ONCE
 from eloquence.testing.context import stage_context
 from eloquence.testing.deadlines import IN_TIME
 from eloquence.testing.hearing import Samples, finals, frames, heard, silence
 from eloquence.testing.services import tone
 from eloquence.testing.vendors.google import Google
 
-ONCE = APIConnectOptions(max_retry=0, timeout=5)
 SPEECH: Samples = np.frombuffer(tone(1.0, 16_000), "<i2")
 SAID = np.concatenate([silence(0.5), SPEECH, silence(0.6)])
 

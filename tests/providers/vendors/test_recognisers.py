@@ -5,7 +5,6 @@ import asyncio
 import gc
 import logging
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,9 +14,8 @@ from livekit.agents.types import APIConnectOptions
 from eloquence import registry
 from eloquence.conversation.faults import cause_of, retry_after
 from eloquence.conversation.stages import Resources
-from eloquence.errors import ConfigurationError, DependencyNotFoundError, SpeechToTextError
-from eloquence.observability.logs import FORMAT, Line
-from eloquence.providers import _vendors
+from eloquence.errors import ConfigurationError
+from eloquence.testing.asking import told
 from eloquence.testing.context import stage_context
 from eloquence.testing.deadlines import IN_TIME
 from eloquence.testing.hearing import Samples, finals, frames, heard, silence
@@ -142,19 +140,16 @@ async def test_a_recogniser_that_fails_tells_its_cause_in_time_and_nothing_of_wh
     """S01-S07"""
     vendor.mode = mode
     with caplog.at_level(logging.DEBUG):
-        error: BaseException | None = await failed(recogniser(vendor, resources))
+        error = await failed(recogniser(vendor, resources))
     assert cause_of(error) in causes
     asks_to_wait = mode == "429" and vendor.name in TELLS_WHEN
     assert retry_after(error) == (RETRY_AFTER if asks_to_wait else None)
     assert len(vendor.asked) <= {"azure": 5, "google": 2}.get(vendor.name, 1), (
         "the SDK tries by itself, a second"
     )
-    told = "".join(Line(FORMAT).format(record) for record in caplog.records)
-    while error is not None:
-        told += f"{error} {error!r}"
-        error = error.__cause__ or error.__context__
-    assert KEY not in told
-    assert CANARY not in told
+    readable = told(error, caplog.records)
+    assert KEY not in readable
+    assert CANARY not in readable
 
 
 @pytest.mark.parametrize("name", ["deepgram", "azure"])
@@ -174,9 +169,9 @@ async def test_nothing_of_what_was_said_is_logged(
 ) -> None:
     with caplog.at_level(logging.DEBUG):
         assert finals(await heard(recogniser(vendor, resources), SAID))
-    told = "".join(Line(FORMAT).format(record) for record in caplog.records)
-    assert KEY not in told
-    assert CANARY not in told
+    readable = told(None, caplog.records)
+    assert KEY not in readable
+    assert CANARY not in readable
 
 
 async def test_a_host_that_is_not_there_is_unreachable(
@@ -224,82 +219,3 @@ async def test_a_conversation_is_heard_by_a_stage_of_its_own(
 def test_a_bad_option_is_named(name: str) -> None:
     with pytest.raises(ConfigurationError, match="modell"):
         registry.provider("stt", name).parse({"modell": "x"}, {})
-
-
-@pytest.mark.parametrize(("mode", "ready"), [("ok", True), ("401", False), ("500", False)])
-async def test_the_probe_asks_the_vendor_whether_the_key_works(
-    vendor: Vendor, mode: Mode, ready: bool
-) -> None:
-    vendor.mode = mode
-    provider = registry.provider("stt", vendor.name)
-    assert provider.probe is not None
-    told = await provider.probe(provider.parse(vendor.options, {}), "fr")
-    assert told.ready is ready
-    assert ready or told.mend
-    assert KEY not in repr(told)
-
-
-async def test_the_probe_does_not_wait_for_a_host_that_is_silent(
-    vendor: Vendor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(_vendors, "PROBE_SECONDS", 0.3)
-    vendor.mode = "hang"
-    provider = registry.provider("stt", vendor.name)
-    assert provider.probe is not None
-    async with asyncio.timeout(IN_TIME):
-        told = await provider.probe(provider.parse(vendor.options, {}), "fr")
-    assert not told.ready
-    assert "in time" in told.detail
-
-
-USUAL: list[tuple[str, dict[str, str], str]] = [
-    ("deepgram", {"DEEPGRAM_API_KEY": "k"}, "api.deepgram.com"),
-    (
-        "azure",
-        {"AZURE_SPEECH_KEY": "k", "AZURE_SPEECH_REGION": "francecentral"},
-        "francecentral.stt.speech.microsoft.com",
-    ),
-]
-
-
-@pytest.mark.parametrize(("name", "environment", "host"), USUAL)
-def test_the_vendors_usual_variables_make_it_ready_and_who_hears_is_named(
-    name: str, environment: dict[str, str], host: str
-) -> None:
-    provider = registry.provider("stt", name)
-    ready = provider.check(provider.parse({}, environment), "fr")
-    assert ready.ready
-    assert ready.leaves_machine == host
-    assert provider.languages == {"fr", "en"}
-
-
-@pytest.mark.parametrize(
-    ("name", "variable"), [("deepgram", "DEEPGRAM_API_KEY"), ("azure", "AZURE_SPEECH_REGION")]
-)
-async def test_without_a_key_the_variable_is_named(
-    name: str, variable: str, resources: Resources
-) -> None:
-    provider = registry.provider("stt", name)
-    options = provider.parse({}, {})
-    ready = provider.check(options, "fr")
-    assert not ready.ready
-    assert variable in ready.mend
-    with pytest.raises(SpeechToTextError, match=variable) as caught:
-        provider.create(options, stage_context(resources=resources))
-    assert caught.value.cause == "authentication"
-
-
-@pytest.mark.parametrize(("name", "environment", "_"), USUAL)
-def test_without_its_package_the_command_is_named(
-    name: str,
-    environment: dict[str, str],
-    _: str,
-    resources: Resources,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    provider = registry.provider("stt", name)
-    options: Any = provider.parse({}, environment)
-    monkeypatch.setattr(_vendors, "installed", lambda package: False)
-    assert f"pip install 'eloquence[{name}]'" in provider.check(options, "fr").mend
-    with pytest.raises(DependencyNotFoundError, match="pip install"):
-        provider.create(options, stage_context(resources=resources))
