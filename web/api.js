@@ -1,6 +1,6 @@
 // What the server answers over HTTP. Paths follow the page, wherever it is served from.
 
-import { t } from "./i18n.js";
+import { here, t } from "./i18n.js";
 
 /** @typedef {import("./protocol.d.ts").StageStatus} StageStatus */
 /** @typedef {StageStatus & {ready: boolean, by_ear: boolean}} Stage */
@@ -157,7 +157,7 @@ async function ask(path, options) {
     response = await fetch(address(path), options);
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
-    throw new Problem({ title: t("error.unreachable"), mend: t("error.unreachable.mend") });
+    throw new Problem({ title: t("error.unreachable"), mend: t(here ? "error.unreachable.mend" : "error.unreachable.far") });
   }
   const json = /\bjson\b/.test(response.headers.get("content-type") ?? "");
   const body = json ? await response.json() : null;

@@ -11,10 +11,16 @@ const messages = { fr, en };
 /** @returns {"fr" | "en"} */
 export const language = () => settings.language;
 
-/** The message of that key, its {places} filled.
- * @param {Key} key @param {Record<string, string | number>} [places] */
+/** Whether the server is on the machine that shows the page. */
+export const here = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(location.hostname);
+
+/** The message of that key, its {places} filled; {machine} is where the server is: nobody whose
+ * words go to another machine is told that they stay on this one.
+ * @param {Key} key @param {Record<string, string | number>} [places]
+ * @returns {string} */
 export const t = (key, places = {}) =>
-  messages[language()][key].replace(/\{(\w+)\}/g, (/** @type {string} */ whole, /** @type {string} */ name) => String(places[name] ?? whole));
+  messages[language()][key].replace(/\{(\w+)\}/g, (/** @type {string} */ whole, /** @type {string} */ name) =>
+    String(places[name] ?? (name === "machine" ? t(here ? "machine.here" : "machine.server") : whole)));
 
 /** Whether there is a message of that key; for words that the server chooses.
  * @param {string} key @returns {key is Key} */

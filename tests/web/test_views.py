@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
+from tests.web.conftest import StandIn
 
 from eloquence.coaching.report import Report
 from eloquence.storage.export import report_html
@@ -53,6 +54,22 @@ def test_the_theme_can_be_chosen_against_the_system(page: Page) -> None:
     page.get_by_test_id("theme").select_option("dark")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") != light
     expect(page.get_by_test_id("theme")).to_be_focused()
+
+
+@pytest.mark.parametrize(
+    ("origin", "where"), [("", "cette machine"), ("http://ecole.test/", "ce serveur")]
+)
+def test_whoever_talks_to_another_machine_is_not_told_that_it_stays_on_theirs(
+    page: Page, server: StandIn, origin: str, where: str
+) -> None:
+    def passed_on(route: Route) -> None:
+        url = route.request.url.replace(origin, server.address)
+        route.fulfill(response=route.fetch(url=url))
+
+    if origin:
+        page.route(f"{origin}**", passed_on)
+    page.goto(f"{origin}#/history")
+    expect(page.locator("main")).to_contain_text(f"gardées sur {where}.")
 
 
 def test_preparing_says_one_talks_with_an_ai_and_what_leaves_the_machine(page: Page) -> None:
