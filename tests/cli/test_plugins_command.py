@@ -112,19 +112,21 @@ def test_all_are_listed_with_their_figures_and_one_that_is_off_comes_back(
         settings = load()
         async with open_store(settings.database, settings.recordings) as store:
             await store.plugins.add("example", {"calls": 4, "failures": 5, "seconds": 0.01})
+            await store.plugins.add("sentiment_analysis", {"slow": 2})
             await store.plugins.switch_off("example")
 
     asyncio.run(failed())
     status, told = ran(monkeypatch, capsys, "list")
     assert status == 0
     assert "switched off" in told
+    assert "no, slow in 2 conversations" in told
     assert "2.5" in told  # milliseconds per call
     assert ran(monkeypatch, capsys, "add", "example")[0] == 0
     listed = json.loads(ran(monkeypatch, capsys, "list", "--json")[1])
     by_name = {one["name"]: one for one in listed}
     assert by_name["example"] | {"package": ""} == {
         "name": "example", "package": "", "enabled": True, "off": False, "calls": 4,
-        "failures": 5, "timeouts": 0, "seconds": 0.01, "counted": {},
+        "failures": 5, "timeouts": 0, "slow": 0, "seconds": 0.01, "counted": {},
     }  # fmt: skip
     assert by_name["sentiment_analysis"]["enabled"] is False
 

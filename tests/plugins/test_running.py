@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 from tests.plugins.conftest import Install, Stage
@@ -159,6 +160,30 @@ async def test_a_required_filter_lets_nothing_pass_that_it_was_not_given(
         assert await attendance.spoken("Vite.") == f"Vite.{end}"
     async with stage.holding(Wanted("slow")) as attendance:
         assert await attendance.spoken(long) == long
+
+
+@pytest.mark.parametrize("required", [False, True])
+async def test_a_plugin_that_is_always_slow_is_waited_for_five_times(
+    stage: Stage, install: Install, monkeypatch: pytest.MonkeyPatch, required: bool
+) -> None:
+    """A required filter is waited for all the same; operators are told of either."""
+    install("slow", SLOW, slow="plugin")
+    stage.limits = Limits(seconds=30.0)
+    now, step = 0.0, 0.0
+
+    def later() -> float:
+        nonlocal now
+        now += step
+        return now
+
+    async with stage.holding(Wanted("slow", required=required)) as attendance:
+        monkeypatch.setattr("eloquence.plugins._presence.time", SimpleNamespace(monotonic=later))
+        for speed in (7.0, 7.0, 7.0, 7.0, 0.0, 7.0, 7.0, 7.0, 7.0, 7.0):
+            step = speed  # four readings of the clock: 28 s
+            assert await attendance.spoken("Vite.") == "Vite.!"
+        assert await attendance.spoken("Vite.") == ("Vite.!" if required else "Vite.")
+    assert stage.ledger.figures["slow"]["slow"] == 1
+    assert "failures" not in stage.ledger.figures["slow"]
 
 
 async def test_another_language_is_left_alone(stage: Stage) -> None:

@@ -98,7 +98,7 @@ def test_operators_see_figures_of_plugins(served: Remembering) -> None:
     by_name = {one["name"]: one for one in told["plugins"]}
     assert by_name["profanity_filter"] == {
         "name": "profanity_filter", "enabled": True, "off": False, "calls": 3, "failures": 0,
-        "timeouts": 0, "seconds": 0.5, "counted": {"words": 2},
+        "timeouts": 0, "slow": 0, "seconds": 0.5, "counted": {"words": 2},
     }  # fmt: skip
     assert by_name["hostile"]["off"] is True
     assert by_name["conversation_memory"]["calls"] == 0

@@ -82,7 +82,8 @@ async def _finish(
 @dataclass(frozen=True, slots=True)
 class Figures:
     """What an operator is told of a plugin, for all processes together: numbers alone. `seconds`
-    were spent in its calls; `counted` is what it counts itself."""
+    were spent in its calls; `slow` counts the conversations that it held up, `counted` is what it
+    counts itself."""
 
     name: str
     enabled: bool = False
@@ -90,6 +91,7 @@ class Figures:
     calls: int = 0
     failures: int = 0
     timeouts: int = 0
+    slow: int = 0
     seconds: float = 0.0
     counted: Mapping[str, int] = field(default_factory=dict)
 
@@ -115,6 +117,7 @@ def _figures(name: str, enabled: bool, known: Mapping[str, float]) -> Figures:
         calls=int(known.get("calls", 0)),
         failures=int(known.get("failures", 0)),
         timeouts=int(known.get("timeouts", 0)),
+        slow=int(known.get("slow", 0)),
         seconds=round(known.get("seconds", 0.0), 3),
         counted={
             figure.removeprefix(own): int(value)

@@ -60,6 +60,8 @@ def _row(name: str, package: str, known: "Figures | None") -> tuple[str, ...]:
     if known is None:
         return (shown, "no", "", "", "", "")
     state = "switched off, as it kept failing" if known.off else "yes" if known.enabled else "no"
+    if known.slow:
+        state += f", slow in {known.slow} conversations" if known.slow > 1 else ", slow in one"
     return (
         shown,
         state,

@@ -24,6 +24,10 @@ LONGEST_TEXT = 8_000
 """Characters of a text that a plugin is given, and of one that it may give back."""
 LONGEST_SESSION = 200_000
 """Characters of the turns that `session_end` is given: the last ones."""
+MOST_SLOW = 5
+"""Slow answers in a row after which a plugin is not waited for in that conversation."""
+SLOW = 2 / 3
+"""The part of its time that an answer takes which is slow, though not late."""
 _TRIAL = {"fr": "Bonjour et bienvenue.", "en": "Hello and welcome."}
 _WATCHED = 32
 
@@ -132,7 +136,8 @@ class Presence:
         self.settled = asyncio.Event()
         """Set once it was tried, or will not run."""
         self.lateness = 0.0
-        """Seconds for which it was waited for in vain."""
+        """Seconds for which it was waited for in vain, or once too often."""
+        self._slow = 0
         self._gone = False
         self._watched: asyncio.Queue[tuple[Hook, str, bool]] = asyncio.Queue(maxsize=_WATCHED)
         self._tasks: list[asyncio.Task[None]] = []
@@ -186,9 +191,19 @@ class Presence:
         except FaultError:
             self.lateness += time.monotonic() - began
             return otherwise
+        self._took(time.monotonic() - began)
         if answer.text is None:
             return text
         return answer.text[:LONGEST_TEXT] + text[LONGEST_TEXT:]
+
+    def _took(self, seconds: float) -> None:
+        """Notes how long an answer took that was waited for."""
+        self._slow = self._slow + 1 if seconds > SLOW * self._limits.seconds else 0
+        if self._slow == MOST_SLOW:
+            self._record.add("slow")
+            log.warning("plugin %s is slow: %.0f ms for a clause", self.name, 1000 * seconds)
+            if not self.required:
+                self.lateness += seconds
 
     def watch(self, hook: Hook, text: str, *, changing: bool = False) -> None:
         """Has it called beside the conversation, once it runs."""

@@ -4,8 +4,9 @@ Each conversation has processes of its own: what a plugin keeps in memory, on pu
 then reach no other learner, and one that fails fails in one conversation. They are started as the
 conversation is planned, tried on a sentence that nobody said, and only then waited for.
 
-A plugin that failed once is not waited for again in that conversation; a required filter is, once
-its new process has passed the trial. After `MOST_FAILURES` in a row it is switched off.
+A plugin that failed once, or was slow five times in a row, is not waited for again in that
+conversation; a required filter is, once its new process has passed the trial. After `MOST_FAILURES`
+in a row it is switched off.
 """
 
 import asyncio
