@@ -29,9 +29,12 @@ from eloquence import protocol
 from eloquence.coaching.exercise import Patience
 from eloquence.coaching.session import Session
 from eloquence.conversation.conversation import Conversation
+from eloquence.conversation.fallback.breaker import Breaker
+from eloquence.conversation.fallback.chain import Chain, Link
 from eloquence.conversation.plan import Plan, Stages
 from eloquence.conversation.stages import LastTurn
 from eloquence.delivery import sound
+from eloquence.protocol import StageStatus
 from eloquence.server.talk import BrowserSocket
 from eloquence.storage import content
 from eloquence.storage.sessions import SqlSessionStore, open_store
@@ -50,6 +53,11 @@ def stages() -> Stages:
     )
 
 
+OUTSIDE = Chain[Any](
+    "llm",
+    [Link("", None, Breaker(), StageStatus(provider="", detail="", leaves_machine="example.org"))],
+)
+"""With it answers are prepared as for a model that somebody outside is paid for."""
 ANALYST = ThreadPoolExecutor(1, thread_name_prefix="eloquence-analysis")
 
 
@@ -86,7 +94,7 @@ async def ours(transport: WebSocketTransport, store: SqlSessionStore, patience: 
         by_ear=False,
         duration=3600,
         idle=3600,
-        frugal=os.environ.get("BENCH_FRUGAL") == "1",
+        chains=[OUTSIDE] if os.environ.get("BENCH_FRUGAL") == "1" else [],
         measure=measure,
     )
     end = await Conversation(plan, transport, store).run()

@@ -222,7 +222,6 @@ class Eloquence:
                 idle=60 * settings.idle_minutes,
                 patience=None if asked.purpose == "drill" else hello.patience,
                 push_to_talk=hello.push_to_talk,
-                frugal=any(choice.readiness.leaves_machine for choice in chosen.values()),
                 measure=self._measure,
                 grade=partial(self._grade, session, exercise),
                 warm_up=hello.warm_up,

@@ -64,6 +64,7 @@ from eloquence.conversation.turn_taking import (
     end_of_turn,
     endpointing,
     patience_with,
+    preparing,
     turn_handling,
     voice_activity,
 )
@@ -244,7 +245,7 @@ class Conversation:
             tts=plan.stages.tts,
             vad=voice_activity(),
             turn_handling=turn_handling(
-                self._patience, push_to_talk=self._push_to_talk, frugal=plan.frugal
+                self._patience, push_to_talk=self._push_to_talk, frugal=self._frugal
             ),
             tts_text_transforms=None,  # they hold each clause back until the next one
             aec_warmup_duration=None,
@@ -1017,9 +1018,15 @@ class Conversation:
         meanwhile, is an answer that was given before."""
         return self._late_line is not None and self._engine.current_speech is self._late_line
 
+    @property
+    def _frugal(self) -> bool:
+        """Whether a stage is served outside now, so that answers should not be made in vain."""
+        return any(chain.serving.status.leaves_machine for chain in self._plan.chains)
+
     def _on_switch(self, switch: Switch) -> None:
         """Shows who serves a stage from now on, and where; tells when words are not understood any
         more."""
+        self._engine.options.preemptive_generation.update(preparing(frugal=self._frugal))
         self._transport.send(
             protocol.StageChanged(
                 stage=switch.stage,

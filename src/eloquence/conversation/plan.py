@@ -86,8 +86,6 @@ class Plan:
     """Seconds without a word from the learner after which the conversation is ended."""
     patience: float | None = None
     push_to_talk: bool = False
-    frugal: bool = False
-    """Whether a stage is served outside, so that answers should not be made in vain."""
     measure: Measure | None = None
     grade: Grade | None = None
     recording: Recording | None = None

@@ -4,7 +4,11 @@ Every model named here runs on this machine; nothing contacts a vendor's service
 """
 
 from livekit.agents import inference
-from livekit.agents.voice.turn import EndpointingOptions, TurnHandlingOptions
+from livekit.agents.voice.turn import (
+    EndpointingOptions,
+    PreemptiveGenerationOptions,
+    TurnHandlingOptions,
+)
 
 from eloquence.coaching.exercise import Patience
 from eloquence.conversation.inline import Inline
@@ -49,13 +53,20 @@ def endpointing(patience: Patience, *, push_to_talk: bool) -> EndpointingOptions
     return {"min_delay": patience.minimum - _TAIL, "max_delay": patience.maximum - _TAIL}
 
 
-def turn_handling(patience: Patience, *, push_to_talk: bool, frugal: bool) -> TurnHandlingOptions:
-    """The engine's turn-handling options for that patience.
+def preparing(*, frugal: bool) -> PreemptiveGenerationOptions:
+    """How an answer is prepared while the silence is still being waited for, to be thrown away when
+    the learner goes on. `frugal` limits that, for stages that somebody outside is paid for: a few
+    attempts at the words, none at the voice."""
+    return {
+        "enabled": True,
+        "preemptive_tts": not frugal,
+        "max_retries": 3 if frugal else 50,
+        "max_speech_duration": 15.0 if frugal else 600.0,
+    }
 
-    The answer is prepared while the silence is still being waited for, and thrown away when the
-    learner goes on. `frugal` limits that, for stages that somebody outside is paid for: a few
-    attempts at the words, none at the voice.
-    """
+
+def turn_handling(patience: Patience, *, push_to_talk: bool, frugal: bool) -> TurnHandlingOptions:
+    """The engine's turn-handling options for that patience."""
     return {
         "turn_detection": "manual" if push_to_talk else end_of_turn(),
         "endpointing": endpointing(patience, push_to_talk=push_to_talk),
@@ -66,10 +77,5 @@ def turn_handling(patience: Patience, *, push_to_talk: bool, frugal: bool) -> Tu
             "resume_false_interruption": True,
             "false_interruption_timeout": _FALSE_ALARM,
         },
-        "preemptive_generation": {
-            "enabled": True,
-            "preemptive_tts": not frugal,
-            "max_retries": 3 if frugal else 50,
-            "max_speech_duration": 15.0 if frugal else 600.0,
-        },
+        "preemptive_generation": preparing(frugal=frugal),
     }
