@@ -154,23 +154,18 @@ class Coach(Agent):
         utterance = self.utterance = Utterance(pcm=[] if self._keep_sound else None)
         voice = self.session.tts
         assert voice is not None
-        if voice.capabilities.streaming:
-            frames = Agent.default.tts_node(self, _noting(text, utterance), model_settings)
-            async for frame in frames:
-                yield _tagged(frame, utterance, 0.0)
-        else:
-            said = voice.answer() if isinstance(voice, Voices) else voice
-            clauses = Clauses()
-            async for chunk in text:
-                utterance.text += chunk
-                for clause in clauses.push(chunk):
-                    async with aclosing(self._speech(said, clause.text, utterance)) as frames:
-                        async for frame in frames:
-                            yield frame
-            for clause in clauses.flush():
+        said = voice.answer() if isinstance(voice, Voices) else voice
+        clauses = Clauses()
+        async for chunk in text:
+            utterance.text += chunk
+            for clause in clauses.push(chunk):
                 async with aclosing(self._speech(said, clause.text, utterance)) as frames:
                     async for frame in frames:
                         yield frame
+        for clause in clauses.flush():
+            async with aclosing(self._speech(said, clause.text, utterance)) as frames:
+                async for frame in frames:
+                    yield frame
         utterance.complete = True
 
     async def _speech(
@@ -230,20 +225,6 @@ class Places:
                 break
             since, position = mark
         return position + seconds - since
-
-
-async def _noting(text: AsyncIterable[str], utterance: Utterance) -> AsyncGenerator[str, None]:
-    """The text for a voice that takes it as it is written: whole clauses, without what it must not
-    read out."""
-    clauses = Clauses()
-    async for chunk in text:
-        utterance.text += chunk
-        for clause in clauses.push(chunk):
-            if read := spoken(clause.text):
-                yield f"{read} "
-    for clause in clauses.flush():
-        if read := spoken(clause.text):
-            yield f"{read} "
 
 
 def _tagged(frame: rtc.AudioFrame, utterance: Utterance, offset: float) -> rtc.AudioFrame:
