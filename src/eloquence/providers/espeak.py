@@ -10,6 +10,7 @@ from eloquence.coaching.character import Voice
 from eloquence.conversation.stages import StageContext
 from eloquence.errors import DependencyNotFoundError
 from eloquence.providers._clause_speech import ClauseSpeech
+from eloquence.providers._on_this_machine import without_package
 from eloquence.providers._speech_process import SpeechProcess
 from eloquence.registry import Provider, Readiness
 
@@ -65,11 +66,7 @@ def create(options: Options, context: StageContext) -> ClauseSpeech:
 
 def check(options: Options, language: str) -> Readiness:
     if not _installed():
-        return Readiness(
-            ready=False,
-            detail="The package 'espeakng-loader' is not installed.",
-            mend="pip install 'eloquence[espeak]'",
-        )
+        return without_package("espeakng-loader", "espeak")
     return Readiness(ready=True, detail="A plain synthetic voice, made on this machine.")
 
 

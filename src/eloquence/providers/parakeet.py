@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from eloquence.conversation.stages import StageContext
-from eloquence.errors import DependencyNotFoundError, SpeechToTextError
-from eloquence.providers._model_folders import first_installed, models_folder
+from eloquence.errors import SpeechToTextError
+from eloquence.providers._model_folders import model_folder
+from eloquence.providers._on_this_machine import refusal, without_package
 from eloquence.registry import Provider, Readiness
 
 if TYPE_CHECKING:
@@ -42,21 +43,14 @@ class Options(BaseModel):
 
     def folder(self) -> Path | None:
         """The model's folder, whether or not it is there; None when there is none to name."""
-        folder = models_folder(self.models)
-        if self.model:
-            path = Path(self.model).expanduser()
-            return path if path.is_absolute() or path.exists() else folder / self.model
-        name = first_installed(folder, MODELS)
-        return folder / name if name else None
+        return model_folder(self.model, self.models, MODELS)
 
 
 def create(options: Options, context: StageContext) -> "UtteranceSTT":
     """Raises DependencyNotFoundError, SpeechToTextError without a model."""
     readiness = check(options, context.language)
     if not readiness.ready:
-        if not _installed():
-            raise DependencyNotFoundError(readiness.detail, mend=readiness.mend)
-        raise SpeechToTextError(readiness.detail, cause="bad_request", mend=readiness.mend)
+        raise refusal(readiness, SpeechToTextError)
     from eloquence.providers._parakeet_recogniser import Parakeet, SharedModel
     from eloquence.providers._threads import recognition_threads
     from eloquence.providers._utterances import ON_THIS_MACHINE, UtteranceSTT
@@ -80,12 +74,7 @@ def create(options: Options, context: StageContext) -> "UtteranceSTT":
 def check(options: Options, language: str) -> Readiness:
     proposed = MODELS[-1]
     if not _installed():
-        return Readiness(
-            ready=False,
-            detail="The package 'onnx-asr' is not installed.",
-            mend="pip install 'eloquence[parakeet]'",
-            model=proposed,
-        )
+        return without_package("onnx-asr", "parakeet", proposed)
     folder = options.folder()
     if folder is None:
         return Readiness(

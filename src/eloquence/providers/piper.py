@@ -9,9 +9,10 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from eloquence.conversation.stages import StageContext
-from eloquence.errors import DependencyNotFoundError, TextToSpeechError
+from eloquence.errors import TextToSpeechError
 from eloquence.providers._clause_speech import ClauseSpeech
 from eloquence.providers._model_folders import first_installed, models_folder
+from eloquence.providers._on_this_machine import refusal, without_package
 from eloquence.providers._speech_process import SpeechProcess
 from eloquence.registry import Provider, Readiness
 
@@ -46,9 +47,7 @@ class Options(BaseModel):
 def create(options: Options, context: StageContext) -> ClauseSpeech:
     readiness = check(options, context.language)
     if not readiness.ready:
-        if not _installed():
-            raise DependencyNotFoundError(readiness.detail, mend=readiness.mend)
-        raise TextToSpeechError(readiness.detail, cause="bad_request", mend=readiness.mend)
+        raise refusal(readiness, TextToSpeechError)
     voice = context.character.voice
     model = options.file(context.language, voice.names.get("piper", ""))
     if model is None or not _complete(model):
@@ -70,12 +69,7 @@ def create(options: Options, context: StageContext) -> ClauseSpeech:
 def check(options: Options, language: str) -> Readiness:
     proposed = VOICES.get(language, ("",))[0]
     if not _installed():
-        return Readiness(
-            ready=False,
-            detail="The package 'piper-tts' is not installed.",
-            mend="pip install 'eloquence[piper]'",
-            model=proposed,
-        )
+        return without_package("piper-tts", "piper", proposed)
     model = options.file(language)
     if model is None:
         return Readiness(

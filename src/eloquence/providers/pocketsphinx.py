@@ -19,7 +19,8 @@ from platformdirs import user_cache_path
 from pydantic import BaseModel, ConfigDict, Field
 
 from eloquence.conversation.stages import StageContext
-from eloquence.errors import DependencyNotFoundError, SpeechToTextError
+from eloquence.errors import SpeechToTextError
+from eloquence.providers._on_this_machine import refusal, without_package
 from eloquence.providers._threads import recognition_threads
 from eloquence.providers._utterances import (
     ON_THIS_MACHINE,
@@ -140,9 +141,7 @@ class Sphinx(Recogniser):
 def create(options: Options, context: StageContext) -> UtteranceSTT:
     lacking = _lacking(options, context.language)
     if lacking is not None:
-        if find_spec("pocketsphinx") is None:
-            raise DependencyNotFoundError(lacking.detail, mend=lacking.mend)
-        raise SpeechToTextError(lacking.detail, cause="bad_request", mend=lacking.mend)
+        raise refusal(lacking, SpeechToTextError)
     threads = recognition_threads(context.resources)
     return UtteranceSTT(
         recogniser=lambda: Sphinx(partial(decoder, options), threads),
@@ -197,11 +196,7 @@ def check(options: Options, language: str) -> Readiness:
 def _lacking(options: Options, language: str) -> Readiness | None:
     """What stands in the way, or None."""
     if find_spec("pocketsphinx") is None:
-        return Readiness(
-            ready=False,
-            detail="The package 'pocketsphinx' is not installed.",
-            mend="pip install 'eloquence[pocketsphinx]'",
-        )
+        return without_package("pocketsphinx", "pocketsphinx")
     for path in options.files():
         if not path.exists():
             return Readiness(

@@ -10,9 +10,10 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from eloquence.conversation.stages import StageContext
-from eloquence.errors import DependencyNotFoundError, TextToSpeechError
+from eloquence.errors import TextToSpeechError
 from eloquence.providers._clause_speech import ClauseSpeech
-from eloquence.providers._model_folders import first_installed, models_folder
+from eloquence.providers._model_folders import model_folder
+from eloquence.providers._on_this_machine import refusal, without_package
 from eloquence.providers._speech_process import SpeechProcess
 from eloquence.registry import Provider, Readiness
 
@@ -52,21 +53,14 @@ class Options(BaseModel):
 
     def folder(self) -> Path | None:
         """The model's folder, whether or not it is there; None when there is none to name."""
-        folder = models_folder(self.models)
-        if self.model:
-            path = Path(self.model).expanduser()
-            return path if path.is_absolute() or path.exists() else folder / self.model
-        name = first_installed(folder, MODELS)
-        return folder / name if name else None
+        return model_folder(self.model, self.models, MODELS)
 
 
 def create(options: Options, context: StageContext) -> ClauseSpeech:
     """Raises DependencyNotFoundError, TextToSpeechError without a model or that voice."""
     readiness = check(options, context.language)
     if not readiness.ready:
-        if not _installed():
-            raise DependencyNotFoundError(readiness.detail, mend=readiness.mend)
-        raise TextToSpeechError(readiness.detail, cause="bad_request", mend=readiness.mend)
+        raise refusal(readiness, TextToSpeechError)
     folder = options.folder()
     assert folder is not None
     kind = context.character.voice
@@ -101,12 +95,7 @@ def create(options: Options, context: StageContext) -> ClauseSpeech:
 def check(options: Options, language: str) -> Readiness:
     proposed = MODELS[-1]
     if not _installed():
-        return Readiness(
-            ready=False,
-            detail="The package 'supertonic' is not installed.",
-            mend="pip install 'eloquence[supertonic]'",
-            model=proposed,
-        )
+        return without_package("supertonic", "supertonic", proposed)
     folder = options.folder()
     if folder is None:
         return Readiness(

@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from eloquence.conversation.stages import StageContext
-from eloquence.errors import DependencyNotFoundError, SpeechToTextError
+from eloquence.errors import SpeechToTextError
 from eloquence.providers._hosts import is_local
-from eloquence.providers._model_folders import first_installed, models_folder
+from eloquence.providers._model_folders import model_folder
+from eloquence.providers._on_this_machine import refusal, without_package
 from eloquence.registry import Provider, Readiness
 
 if TYPE_CHECKING:
@@ -39,14 +40,7 @@ class Options(BaseModel):
 
     def folder(self, language: str) -> Path | None:
         """The model's folder, whether or not it is there; None when there is none to name."""
-        if self.model:
-            path = Path(self.model).expanduser()
-            return path if path.is_absolute() or path.exists() else self._in_models(self.model)
-        name = first_installed(models_folder(self.models), MODELS.get(language, ()))
-        return self._in_models(name) if name else None
-
-    def _in_models(self, name: str) -> Path:
-        return models_folder(self.models) / name
+        return model_folder(self.model, self.models, MODELS.get(language, ()))
 
 
 def create(options: Options, context: StageContext) -> "UtteranceSTT":
@@ -57,9 +51,7 @@ def create(options: Options, context: StageContext) -> "UtteranceSTT":
 
     readiness = check(options, context.language)
     if not readiness.ready:
-        if not options.url and not _installed():
-            raise DependencyNotFoundError(readiness.detail, mend=readiness.mend)
-        raise SpeechToTextError(readiness.detail, cause="bad_request", mend=readiness.mend)
+        raise refusal(readiness, SpeechToTextError)
     streaming = not options.url.startswith("http")
     recogniser: Callable[[], Recogniser]
     name = "vosk"
@@ -90,12 +82,7 @@ def check(options: Options, language: str) -> Readiness:
         return _server_readiness(options.url)
     proposed = MODELS.get(language, ("",))[-1]
     if not _installed():
-        return Readiness(
-            ready=False,
-            detail="The package 'vosk' is not installed.",
-            mend="pip install 'eloquence[vosk]'",
-            model=proposed,
-        )
+        return without_package("vosk", "vosk", proposed)
     folder = options.folder(language)
     if folder is None:
         return Readiness(
