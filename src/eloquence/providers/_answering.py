@@ -39,17 +39,19 @@ class AnsweringOptions(BaseModel):
 
 class AnswerClock:
     """The deadlines of one answer; an answer without a word is a failure (L05). `heard()` is told
-    of each word."""
+    of each piece."""
 
     def __init__(self, options: AnsweringOptions) -> None:
         self._options = options
         self._spoke = False
         self._latest = 0.0
 
-    def heard(self) -> None:
-        """A word has come."""
-        self._spoke = True
-        self._latest = asyncio.get_running_loop().time()
+    def heard(self, chunk: engine_llm.ChatChunk) -> None:
+        """A piece has come; one without a word or a call of a tool does not count."""
+        delta = chunk.delta
+        if delta is not None and ((delta.content or "").strip() or delta.tool_calls):
+            self._spoke = True
+            self._latest = asyncio.get_running_loop().time()
 
     async def keep(self, answering: Coroutine[Any, Any, None]) -> None:
         """Waits for the answer, and ends it when it misses a deadline. Raises what it raises,
@@ -157,7 +159,5 @@ class TimedAnswer(engine_llm.LLMStream):
     async def _pass_on(self) -> None:
         async with self._asked() as answer:
             async for chunk in answer:
-                delta = chunk.delta
-                if delta is not None and ((delta.content or "").strip() or delta.tool_calls):
-                    self._clock.heard()
+                self._clock.heard(chunk)
                 self._event_ch.send_nowait(chunk)

@@ -232,10 +232,8 @@ class ChatStream(LLMStream):
 
     def _parse_choice(self, *given: Any, **named: Any) -> engine_llm.ChatChunk | None:
         chunk = super()._parse_choice(*given, **named)
-        if chunk is not None and chunk.delta is not None:
-            written = (chunk.delta.content or "").strip() or chunk.delta.tool_calls
-            if written:
-                self._clock.heard()
+        if chunk is not None:
+            self._clock.heard(chunk)
         return chunk
 
 
