@@ -1,9 +1,9 @@
 """The hearing service: recordings become words with times over HTTP."""
 
 import io
+import os
 import logging
 import threading
-import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -266,14 +266,14 @@ async def test_a_file_that_unpacks_to_days_costs_a_second_and_little_memory(path
     async with Services() as host, hearing("openai", {"base_url": host.url}) as client:
         await client.post(path, files={"file": wav(np.zeros(8_000, np.int16), form="FLAC")})
         before = resident()
-        began = time.perf_counter()
+        spent = sum(os.times()[:4])  # by this process and those that it waited for
         with memory() as seen:
             answer = await client.post(path, files={"file": bomb})
-        took = time.perf_counter() - began
+        spent = sum(os.times()[:4]) - spent
     assert answer.status_code == 422
     assert "longer than 15 min" in answer.json()["detail"]
     assert max(seen) - before <= 100 * 2**20
-    assert took < 5  # on a machine that has other things to do
+    assert spent < 5
 
 
 async def test_a_file_that_takes_too_long_to_unpack_is_given_up(
