@@ -23,7 +23,7 @@ def test_a_busy_port_is_named_with_another_to_try() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         done = subprocess.run(
-            [*SERVE, "--port", str(port)], capture_output=True, text=True, timeout=60, check=False
+            [*SERVE, "--port", str(port)], capture_output=True, text=True, timeout=150, check=False
         )
     assert done.returncode == 2
     assert f"127.0.0.1:{port}" in done.stderr
@@ -43,7 +43,7 @@ async def test_a_process_killed_in_a_conversation_loses_no_acknowledged_turn(
     )
     assert server.stdout is not None
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(150):
             assert str(port).encode() in await server.stdout.readline()
             session, acknowledged = await _killed_in_the_middle(port, server.pid)
     finally:
@@ -92,7 +92,7 @@ def test_a_wrong_setting_is_named_without_a_traceback(wrong: str) -> None:
         SERVE,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=150,
         check=False,
         env={**os.environ, name: value, "ELOQUENCE_LANGUAGE": "xx"},
     )

@@ -24,7 +24,7 @@ async def test_a_service_serves_requests_and_sockets_until_it_is_ended() -> None
             stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         assert process.stdout is not None
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(150):
             line = (await process.stdout.readline()).decode()
             address = "http://" + line.split("http://")[1].strip().rstrip("/")
             async with httpx.AsyncClient(base_url=address) as client:

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.speech
 
 def talked(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", "from eloquence.cli import main; main()", "talk", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=150, check=False)
 
 
 def test_a_recording_talks_with_marie_and_leaves_her_voice_and_a_report(
@@ -84,7 +84,7 @@ def test_ctrl_c_ends_the_conversation_and_what_was_asked_for_is_still_written(
         assert talking.stdout is not None
         assert talking.stdout.readline()
         talking.send_signal(signal.SIGINT)
-        _, told = talking.communicate(timeout=60)
+        _, told = talking.communicate(timeout=150)
     assert talking.returncode == 0, told
     assert "(complete, learner)" in told
     assert (tmp_path / "out.wav").is_file()
