@@ -1,8 +1,8 @@
 """The hearing service: recordings become words with times over HTTP."""
 
 import io
-import os
 import logging
+import os
 import threading
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
