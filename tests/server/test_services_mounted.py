@@ -147,7 +147,7 @@ def test_a_socket_is_for_those_alone_who_may_talk(
 def test_a_signed_in_browser_uses_them_from_the_servers_own_page(school: School) -> None:
     cookie = {"Cookie": f"eloquence={school.browser}", "Origin": school.url}
     assert asyncio.run(spoken(school.url, **cookie)) == {"text": ""}
-    answer = httpx.post(f"{school.url}/v1/chat/completions", json=CHAT, headers=cookie)
+    answer = httpx.post(f"{school.url}/v1/chat/completions", json=CHAT, headers=cookie, timeout=60)
     assert answer.status_code == 200
 
 
@@ -159,11 +159,11 @@ def test_no_other_site_uses_them_by_way_of_a_visitors_browser(alone: Served) -> 
             ("GET", "/v1/models"),
             ("POST", "/transcribe"),
         ):
-            answer = httpx.request(method, f"{alone.url}{path}", headers=headers)
+            answer = httpx.request(method, f"{alone.url}{path}", headers=headers, timeout=60)
             assert answer.status_code == 403, (method, path, headers)
     with pytest.raises(InvalidStatus):
         asyncio.run(spoken(alone.url, Origin=ORIGIN))
-    rebound = httpx.get(f"{alone.url}/v1/models", headers={"Host": "evil.example"})
+    rebound = httpx.get(f"{alone.url}/v1/models", headers={"Host": "evil.example"}, timeout=60)
     assert rebound.status_code == 403
 
 
@@ -191,7 +191,7 @@ def test_a_proxys_guest_is_not_this_machine(alone: Served) -> None:
 def test_no_other_way_of_writing_a_path_gets_past_the_gate(school: School, end: str) -> None:
     """A router's pattern lets a line feed stand after a path."""
     for method, path in (("GET", "/v1/models"), ("POST", "/v1/chat/completions")):
-        answer = httpx.request(method, f"{school.url}{path}{end}", json=CHAT)
+        answer = httpx.request(method, f"{school.url}{path}{end}", json=CHAT, timeout=60)
         assert answer.status_code >= 400
         assert "choices" not in answer.text
         assert "owned_by" not in answer.text
@@ -211,11 +211,13 @@ def test_nothing_of_a_strangers_upload_is_waited_for(school: School) -> None:
 
 def test_recordings_are_larger_than_the_rest_of_what_the_page_sends(alone: Served) -> None:
     file = bytes(1 << 20)
-    taken = httpx.post(f"{alone.url}/transcribe", files={"file": file})
+    taken = httpx.post(f"{alone.url}/transcribe", files={"file": file}, timeout=60)
     assert taken.status_code == 422
-    refused = httpx.post(f"{alone.url}/transcribe", files={"file": bytes(stt.MOST_FORM)})
+    refused = httpx.post(
+        f"{alone.url}/transcribe", files={"file": bytes(stt.MOST_FORM)}, timeout=60
+    )
     assert refused.status_code == 413
-    assert httpx.post(f"{alone.url}/api/v1/sign-in", content=file).status_code == 413
+    assert httpx.post(f"{alone.url}/api/v1/sign-in", content=file, timeout=60).status_code == 413
 
 
 def test_an_account_has_so_many_requests_a_minute(
@@ -353,10 +355,10 @@ def test_no_account_holds_more_than_half_of_the_places(school: School) -> None:
 
 
 def test_errors_are_in_the_shape_that_openais_clients_read(alone: Served) -> None:
-    wrong = httpx.post(f"{alone.url}/v1/chat/completions", json={"messages": []})
+    wrong = httpx.post(f"{alone.url}/v1/chat/completions", json={"messages": []}, timeout=60)
     assert wrong.status_code == 422
     assert "messages" in wrong.json()["error"]["message"]
-    invalid = httpx.post(f"{alone.url}/v1/audio/speech", json={"input": ""})
+    invalid = httpx.post(f"{alone.url}/v1/audio/speech", json={"input": ""}, timeout=60)
     assert "input" in invalid.json()["error"]["message"]
     method = alone.get("/api/tts")
     assert (method.status_code, method.headers["allow"]) == (405, "POST")
