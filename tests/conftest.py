@@ -1,6 +1,7 @@
 """What all tests share: where the speech data is, and a home of their own."""
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -49,6 +50,15 @@ def shared_data() -> Path:
     if not DATA.is_dir():
         pytest.skip(f"needs the speech data in {DATA.parent.name}/data beside the project")
     return DATA
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_collections() -> Iterator[None]:
+    """What the tests so far have left is not looked through again: in a process of thousands of
+    tests each look would stop services that answer in real time for a second and more."""
+    yield
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
