@@ -325,6 +325,27 @@ def test_a_session_that_ended_meanwhile_leads_to_its_report(page: Page, rooms: A
     assert len(rooms.rejoined) == 2
 
 
+def test_a_session_that_ended_when_nobody_could_be_told_leads_to_its_report(
+    page: Page, rooms: Any
+) -> None:
+    async def leave(talk: Any) -> None:
+        await talk.come()
+        await talk.ready()
+        rooms.refusals["rejoin"] = [problem(503, "room"), problem(410, "session_ended")]
+        await talk.tell("ParticipantDisconnected")
+
+    rooms.script = leave
+    page.clock.install()
+    begin(page)
+    expect(page.get_by_test_id("banner")).to_have_attribute("data-missing", "partner")
+    assert rooms.rejoined == []
+    page.clock.run_for(6000)
+    expect(page.get_by_test_id("banner")).to_have_attribute("data-missing", "partner")
+    page.clock.run_for(11_000)
+    page.wait_for_url("**/#/report/s-20261121-1")
+    assert len(rooms.rejoined) == 2
+
+
 def test_ending_without_the_coach_is_told_to_the_server(page: Page, rooms: Any) -> None:
     async def leave(talk: Any) -> None:
         await talk.come()

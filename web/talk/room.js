@@ -23,6 +23,8 @@ const AT_FIRST = 3000;
 /** Without the partner: until that is said, and until it is given up, the first time. */
 const LATE = 5000;
 const NEVER = 20_000;
+/** Between two questions to the server whether the session is over. */
+const LOOK = 10_000;
 /** How long somebody who was there may be missing. */
 const PATIENCE = 300_000;
 /** Between two attempts to join: at first, and at most. */
@@ -76,6 +78,8 @@ export class Room {
     this.missing = null;
     /** When something last changed between the two, and when the partner was last asked. */
     this.changed = this.asked = performance.now();
+    /** When the server was last asked whether the session is over. */
+    this.looked = -LOOK;
     /** The newest coach that was seen. */
     this.epoch = 0;
     /** @type {ClientMessage[]} */
@@ -243,10 +247,25 @@ export class Room {
     }
     if (!this.met && gone > LATE) this.miss("late");
     const now = performance.now();
+    if (this.met && gone > LATE && now - this.looked > LOOK) {
+      this.looked = now;
+      void this.look();
+    }
     if (now - this.changed > AT_FIRST && now - this.asked < ASK) return;
     if (this.room?.state !== "connected" || !navigator.onLine) return;
     this.asked = now;
     this.publishMessage({ type: "joined" });
+  }
+
+  /** Asks the server whether the session is over: a partner who ended it while the line was down
+   * could tell nobody. */
+  async look() {
+    try {
+      await this.again(this.session);
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      if (error.status === 410 && !this.answered && !this.over) this.refused(error);
+    }
   }
 
   /** Something has changed: the partner may be there now. */
