@@ -50,6 +50,8 @@ _PAUSE = (0.6, 1.6)
 """Seconds of the coach's silence after which a learner speaks."""
 _UNANSWERED = 8.0
 """Seconds without an answer after which they speak again."""
+_LOOKING = 5.0
+"""Seconds between two looks at whether the session is over, with no coach in the room."""
 _ASKING = 150.0
 """Seconds for which they try to come back."""
 _KEPT = ("resumed", "index", "speaker", "state", "segment", "code", "status", "reason")
@@ -221,18 +223,37 @@ class Learner:
         await witness.join()
         talking = asyncio.create_task(self._talk(witness))
         renewing = asyncio.create_task(self.renewed.wait())
+        looking = asyncio.create_task(self._look(witness))
+        doing = {talking, renewing, looking}
         try:
-            await asyncio.wait({talking, renewing}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(doing, return_when=asyncio.FIRST_COMPLETED)
             if talking.done():
                 talking.result()
-            else:
+            elif renewing.done():
                 await self._end(witness)
-            self.tell("left", why="ended" if witness.count("ended") else "gone")
+            over = witness.count("ended") or looking.done()
+            self.tell("left", why="ended" if over else "gone")
         finally:
-            for task in (talking, renewing):
+            for task in doing:
                 task.cancel()
-            await asyncio.wait({talking, renewing})
+            await asyncio.wait(doing)
             await witness.leave()
+
+    async def _look(self, witness: Witness) -> None:
+        """Finds out, as the page does, that the session ended when nobody could be told."""
+        over = False
+        while not over:
+            await asyncio.sleep(_LOOKING)
+            if witness.room is None or witness.room.remote_participants:
+                continue
+            try:
+                await self._again()
+            except OverError:
+                over = True
+        listed = await self._get("/api/v1/sessions")
+        ended = next(one for one in listed if one["id"] == self._session)
+        told = {"status": ended["status"], "reason": ended["reason"], "names": self._session}
+        self.tell("message", type="ended", **told)
 
     async def _end(self, witness: Witness) -> None:
         """Ends the session as the page does: again until it is told, since a coach may be lost with
@@ -277,7 +298,15 @@ class Learner:
         return ticket["url"], ticket["token"]
 
     async def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Asks one server after the other until one answers. Raises OverError."""
+        """The answer of the first server that gives one. Raises OverError."""
+        found: dict[str, Any] = await self._asked("POST", path, body)
+        return found
+
+    async def _get(self, path: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = await self._asked("GET", path, None)
+        return found
+
+    async def _asked(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
         until = time.monotonic() + _ASKING
         status: object = None
         while time.monotonic() < until:
@@ -286,12 +315,11 @@ class Learner:
                 try:
                     async with (
                         aiohttp.ClientSession(timeout=timeout) as http,
-                        http.post(server + path, json=body) as reply,
+                        http.request(method, server + path, json=body) as reply,
                     ):
                         status = reply.status
                         if status in (200, 201):
-                            found: dict[str, Any] = await reply.json()
-                            return found
+                            return await reply.json()
                 except (aiohttp.ClientError, TimeoutError, OSError) as error:
                     status = type(error).__name__
                 if status in (404, 410, 422):

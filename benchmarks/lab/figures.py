@@ -116,7 +116,7 @@ def outcome(events: Sequence[Event], session: str, fault: float, since: float) -
         sound=_since(back, since),
         sentence=_since(lines, since),
         gap=_gap(told, fault),
-        resumed=(resumed or _completed(after, since))
+        resumed=(resumed or _completed(after))
         and not any(e["event"] == "left" and e["why"] != "ended" for e in after)
         and all(e.get("names", session) == session for e in after),
     )
@@ -131,13 +131,12 @@ def _courteous(after: Sequence[Event], track: float, sound: float, since: float)
     return min(ended[0], sound) if heard_out else since
 
 
-def _completed(after: Sequence[Event], since: float) -> bool:
-    """Whether the conversation came to its own end, after everything was there again."""
+def _completed(after: Sequence[Event]) -> bool:
+    """Whether the conversation came to its own end."""
     return any(
         e["event"] == "message"
         and e["type"] == "ended"
         and (e["status"], e["reason"]) in (("complete", "script"), ("complete", "duration"))
-        and e["t"] > since
         for e in after
     )
 
