@@ -50,7 +50,7 @@ _PAUSE = (0.6, 1.6)
 """Seconds of the coach's silence after which a learner speaks."""
 _UNANSWERED = 8.0
 """Seconds without an answer after which they speak again."""
-_LOOKING = 5.0
+_LOOKING = 10.0
 """Seconds between two looks at whether the session is over, with no coach in the room."""
 _ASKING = 150.0
 """Seconds for which they try to come back."""
@@ -241,15 +241,12 @@ class Learner:
 
     async def _look(self, witness: Witness) -> None:
         """Finds out, as the page does, that the session ended when nobody could be told."""
-        over = False
-        while not over:
+        url = f"{self._orders.servers[0]}/api/v1/sessions/{self._session}/token"
+        status: int | str = ""
+        while status != 410:
             await asyncio.sleep(_LOOKING)
-            if witness.room is None or witness.room.remote_participants:
-                continue
-            try:
-                await self._again()
-            except OverError:
-                over = True
+            if witness.room is not None and not witness.room.remote_participants:
+                status, _ = await self._answer("POST", url, {})
         listed = await self._get("/api/v1/sessions")
         ended = next(one for one in listed if one["id"] == self._session)
         told = {"status": ended["status"], "reason": ended["reason"], "names": self._session}
@@ -307,26 +304,32 @@ class Learner:
         return found
 
     async def _asked(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
+        """One server after the other is asked until one answers. Raises OverError."""
         until = time.monotonic() + _ASKING
         status: object = None
         while time.monotonic() < until:
             for server in self._orders.servers:
-                timeout = aiohttp.ClientTimeout(total=8.0)
-                try:
-                    async with (
-                        aiohttp.ClientSession(timeout=timeout) as http,
-                        http.request(method, server + path, json=body) as reply,
-                    ):
-                        status = reply.status
-                        if status in (200, 201):
-                            return await reply.json()
-                except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                    status = type(error).__name__
+                status, found = await self._answer(method, server + path, body)
+                if status in (200, 201):
+                    return found
                 if status in (404, 410, 422):
                     raise OverError(str(status))
             self.tell("refused", status=status)
             await asyncio.sleep(0.5)
         raise OverError(str(status))
+
+    async def _answer(
+        self, method: str, url: str, body: dict[str, Any] | None
+    ) -> tuple[int | str, Any]:
+        """The status of one answer, or the name of what went wrong, and what it says."""
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=8.0)) as http,
+                http.request(method, url, json=body) as reply,
+            ):
+                return reply.status, await reply.json()
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            return type(error).__name__, None
 
 
 def sentences(folder: str) -> list[bytes]:
