@@ -21,7 +21,6 @@ from eloquence.storage.sessions import open_store
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 DAY = 86_400.0
-NOW = time.time()
 
 
 def hesitant(turn: Turn) -> Turn:
@@ -37,19 +36,20 @@ def hesitant(turn: Turn) -> Turn:
 
 def takes(settings: Settings) -> None:
     """Three takes on three days, each with shorter silences, a retry and a drill of the last."""
+    now = time.time()
 
     async def stored() -> None:
         async with open_store(settings.database, settings.recordings) as store:
             for days, pause in ((9, 2.6), (5, 1.8), (1, 1.2)):
-                one = session(f"take-{days}", NOW - days * DAY)
+                one = session(f"take-{days}", now - days * DAY)
                 await keep(store, one, question(0), hesitant(answer(1, 3.0, pause=pause)))
-            again = session("retry", NOW - DAY + 900, purpose="retry", of="take-1", retried=1)
+            again = session("retry", now - DAY + 900, purpose="retry", of="take-1", retried=1)
             await keep(store, again, question(0), answer(1, 3.0, pause=0.2))
             drill = session(
-                "drill", NOW - DAY + 1800, purpose="drill", of="take-1", drill="trois_reprises"
+                "drill", now - DAY + 1800, purpose="drill", of="take-1", drill="trois_reprises"
             )
             await keep(store, drill, question(0), answer(1, 3.0, 4, pause=0.2))
-            await keep(store, session("fresh", NOW - 90), question(0), answer(1, 3.0, pause=0.5))
+            await keep(store, session("fresh", now - 90), question(0), answer(1, 3.0, pause=0.5))
 
     with ThreadPoolExecutor() as elsewhere:  # an open Playwright has this thread's loop
         elsewhere.submit(asyncio.run, stored()).result()

@@ -20,13 +20,14 @@ from typing import Any
 
 import pytest
 from aiohttp import WSMsgType, web
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from eloquence.coaching.history import Figure
 from eloquence.coaching.progress import Point, Progress, Trend
 from eloquence.coaching.report import Report
 from eloquence.protocol import INPUT_RATE, OUTPUT_RATE
 
+expect.set_options(timeout=20_000)  # the machine may be busy
 WEB = Path(__file__).resolve().parents[2] / "web"
 POLICY = (
     "default-src 'self'; connect-src 'self' ws: wss:; style-src 'self'; script-src 'self'; "
@@ -801,7 +802,7 @@ def context(browser: Browser, server: StandIn) -> Iterator[BrowserContext]:
 def page(context: BrowserContext) -> Iterator[Page]:
     """A page whose errors, and refusals by its own security policy, fail the test."""
     opened = context.new_page()
-    opened.set_default_timeout(10_000)
+    opened.set_default_timeout(30_000)
     errors: list[str] = []
     opened.on("pageerror", lambda error: errors.append(str(error)))
     opened.on(

@@ -232,7 +232,7 @@ def test_a_family_of_marks_can_be_hidden(page: Page) -> None:
 def test_measured_and_judged_are_two_families(page: Page) -> None:
     page.goto(REPORT)
     measured, judged = page.get_by_test_id("measured"), page.get_by_test_id("judged")
-    assert measured.locator(".score").count() == 4
+    expect(measured.locator(".score")).to_have_count(4)
     expect(judged.locator(".score")).to_have_count(1)
     expect(judged.get_by_test_id("judged-by")).to_contain_text("mistral-small-3.2 (openai)")
     expect(judged.get_by_test_id("judged-by")).to_contain_text("consigne n° 1")
