@@ -229,7 +229,9 @@ class Learner:
             await asyncio.wait(doing, return_when=asyncio.FIRST_COMPLETED)
             if talking.done():
                 talking.result()
-            elif renewing.done():
+            elif looking.done():
+                looking.result()
+            else:
                 await self._end(witness)
             over = witness.count("ended") or looking.done()
             self.tell("left", why="ended" if over else "gone")

@@ -247,7 +247,7 @@ export class Room {
     }
     if (!this.met && gone > LATE) this.miss("late");
     const now = performance.now();
-    if (this.met && gone > LATE && now - this.looked > LOOK) {
+    if (this.room && this.met && gone > LATE && now - this.looked > LOOK) { // joining asks itself
       this.looked = now;
       void this.look();
     }
