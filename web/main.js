@@ -158,7 +158,7 @@ async function show() {
   shown = undefined;
   const main = part("main");
   const waiting = setTimeout(() => {
-    main.replaceChildren(h("p", { class: "loading", role: "status" }, t("app.loading")));
+    if (mine === visit) main.replaceChildren(h("p", { class: "loading", role: "status" }, t("app.loading")));
   }, 250);
   // A view does not wait to know who looks at it: without a right to it, it has nothing to show.
   const meeting = meet();
@@ -211,4 +211,5 @@ part("skip").addEventListener("click", (event) => {
 window.addEventListener("hashchange", () => void show());
 window.addEventListener(SIGNED_OUT, () => void signedOut());
 if (fault) window.history.replaceState(null, "", location.pathname + location.hash);
+dress();
 void show();

@@ -49,8 +49,6 @@ def conversation(page: Page, served: Served, name: str) -> str:
     shown(page, f"{name}-2-preparation")
     page.get_by_test_id("warm-up").uncheck()  # the exercise itself, so that there is a report
     page.get_by_test_id("to-microphone").click()
-    if page.get_by_test_id("mic-open").is_visible():
-        page.get_by_test_id("mic-open").click()
     expect(page.get_by_test_id("mic-ok")).to_contain_text("Je vous entends")
     shown(page, f"{name}-3-microphone")
     page.get_by_test_id("start").click()

@@ -147,6 +147,15 @@ class RoomTalk(Talk):
 Script = Callable[[Talk], Awaitable[None]]
 
 
+def until(page: Page, holds: Callable[[], object]) -> None:
+    """Waits for it to hold, while the page goes on."""
+    for _ in range(400):
+        if holds():
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError("it does not hold")
+
+
 async def until_end(talk: Talk) -> None:
     """The shortest conversation: it listens until the learner ends it."""
     await talk.ready()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
-from tests.web.conftest import progress, sample
+from tests.web.conftest import progress, sample, until
 
 pytestmark = pytest.mark.e2e
 
@@ -103,7 +103,7 @@ def test_the_error_is_drawn_as_long_as_it_is(page: Page) -> None:
 def test_progress_can_be_narrowed_to_one_exercise(page: Page, server: Any) -> None:
     page.goto("#/progress")
     page.get_by_test_id("progress-which").select_option("exercise=entretien")
-    page.wait_for_timeout(200)
+    until(page, lambda: len(server.asked) > 1)
     assert server.asked == [{"language": "fr"}, {"language": "fr", "exercise": "entretien"}]
 
 

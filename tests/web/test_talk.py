@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
+from tests.web.conftest import until
 
 pytestmark = pytest.mark.e2e
 
@@ -290,17 +291,18 @@ def test_push_to_talk_lets_the_voice_out_only_while_held(page: Page, server: Any
     assert talk.hello["push_to_talk"] is True
     assert loudest(talk.frames[20:]) == 0
     page.keyboard.down("v")
-    page.wait_for_timeout(1300)
+    until(page, lambda: loudest(talk.frames[-50:]) > 1000)
     page.keyboard.up("v")
-    page.wait_for_timeout(300)
-    kinds = [message["type"] for _, message in talk.messages]
-    assert kinds == ["press", "release"]
-    assert loudest(talk.frames) > 1000
+
+    def told(kinds: list[str]) -> None:
+        until(page, lambda: len(talk.messages) >= len(kinds))
+        assert [message["type"] for _, message in talk.messages] == kinds
+
+    told(["press", "release"])
     page.get_by_test_id("hold").focus()
     page.keyboard.down(" ")
     page.keyboard.up(" ")
-    page.wait_for_timeout(200)
-    assert [m["type"] for _, m in talk.messages] == ["press", "release"] * 2
+    told(["press", "release"] * 2)
 
 
 def test_a_pause_stops_the_voice_and_the_sound(page: Page, server: Any) -> None:
@@ -342,7 +344,7 @@ def test_one_can_type_without_a_microphone(browser: Any, server: Any) -> None:
     state(page, "listening")
     page.get_by_test_id("say-text").fill("  Bonjour p v ! ")
     page.keyboard.press("Enter")
-    page.wait_for_timeout(200)
+    until(page, lambda: server.talks[0].messages)
     assert [m for _, m in server.talks[0].messages] == [{"type": "say", "text": "Bonjour p v !"}]
     assert server.talks[0].frames == []
     page.get_by_test_id("end").click()
@@ -355,7 +357,7 @@ def test_patience_can_be_changed_while_talking(page: Page, server: Any) -> None:
     state(page, "listening")
     page.get_by_test_id("options").locator("summary").click()
     page.get_by_test_id("patience").fill("5")
-    page.wait_for_timeout(200)
+    until(page, lambda: server.talks[0].messages)
     assert server.talks[0].messages[-1][1] == {"type": "set_patience", "seconds": 5}
 
 
@@ -363,7 +365,7 @@ def test_one_can_say_that_one_is_done_without_waiting(page: Page, server: Any) -
     begin(page)
     state(page, "listening")
     page.get_by_test_id("done").click()
-    page.wait_for_timeout(200)
+    until(page, lambda: server.talks[0].messages)
     assert [message for _, message in server.talks[0].messages] == [{"type": "release"}]
 
 
@@ -425,11 +427,10 @@ def test_leaving_the_conversation_lets_go_of_everything(page: Page, server: Any)
     talk = server.talks[0]
     page.evaluate("location.hash = '#/'")
     page.get_by_test_id("exercises").wait_for()
-    page.wait_for_timeout(200)
+    until(page, lambda: talk.socket.closed)
     count = len(talk.frames)
     page.wait_for_timeout(300)
     assert len(talk.frames) == count
-    assert talk.socket.closed
 
 
 def test_who_takes_over_from_a_stage_that_fails_is_told_with_where_it_is(

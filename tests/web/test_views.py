@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
-from tests.web.conftest import StandIn
+from tests.web.conftest import StandIn, until
 
 from eloquence.coaching.report import Report
 from eloquence.storage.export import report_html
@@ -47,6 +47,22 @@ def test_the_language_changes_everything_and_is_remembered(page: Page) -> None:
     assert "Exercises" in page.title()
 
 
+def test_a_view_that_is_slow_does_not_take_the_place_of_the_next(page: Page) -> None:
+    held: list[Route] = []
+    page.route("**/api/v1/exercises*", lambda route: held.append(route))
+    page.clock.install(time=0)
+    page.clock.pause_at(1000)
+    page.goto("")
+    until(page, lambda: held)
+    page.get_by_role("link", name="Historique").click()
+    heading = page.get_by_role("heading", level=1, name="Historique")
+    expect(heading).to_be_visible()
+    page.clock.run_for(1000)
+    held[0].continue_()
+    page.wait_for_load_state("networkidle")
+    expect(heading).to_be_visible()
+
+
 def test_the_theme_can_be_chosen_against_the_system(page: Page) -> None:
     page.emulate_media(color_scheme="light")
     page.goto("")
@@ -70,6 +86,7 @@ def test_whoever_talks_to_another_machine_is_not_told_that_it_stays_on_theirs(
         page.route(f"{origin}**", passed_on)
     page.goto(f"{origin}#/history")
     expect(page.locator("main")).to_contain_text(f"gardées sur {where}.")
+    page.unroute_all(behavior="wait")
 
 
 def test_preparing_says_one_talks_with_an_ai_and_what_leaves_the_machine(page: Page) -> None:
@@ -230,16 +247,22 @@ def test_each_obstacle_has_its_own_screen_and_a_way_on(
     expect(page.locator("main")).not_to_contain_text("null")
 
 
+def unasked(page: Page, hash_: str) -> None:
+    """Goes there as a link from elsewhere does. Playwright's looking at a page counts as a click of
+    its reader, so nothing looks before the view is drawn."""
+    page.goto(hash_, wait_until="networkidle")
+
+
 def test_an_insecure_address_and_an_old_browser_are_told_apart(page: Page) -> None:
     page.add_init_script("Object.defineProperty(window, 'isSecureContext', {value: false})")
-    page.goto("#/exercise/conversation_libre_marie/microphone")
+    unasked(page, "#/exercise/conversation_libre_marie/microphone")
     page.get_by_test_id("mic-open").click()
     expect(page.get_by_test_id("mic-insecure")).to_contain_text("HTTPS")
 
 
 def test_an_old_browser_is_told_so(page: Page) -> None:
     page.add_init_script("delete window.AudioWorkletNode")
-    page.goto("#/exercise/conversation_libre_marie/microphone")
+    unasked(page, "#/exercise/conversation_libre_marie/microphone")
     page.get_by_test_id("mic-open").click()
     expect(page.get_by_test_id("mic-unsupported")).to_be_visible()
 
