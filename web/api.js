@@ -284,8 +284,11 @@ const soon = () => AbortSignal.timeout(1000 * ANSWER);
 export const begin = (hello, key) =>
   ask("sessions", { ...send("POST", hello, { "Idempotency-Key": key }), signal: soon() });
 
-/** A new right to join. @param {string} id @returns {Promise<Ticket>} */
-export const rejoin = (id) => ask(`${session(id)}/token`, { method: "POST", signal: soon() });
+/** A new right to join. @param {string} id
+ * @param {number} [missing] the coach whom one has met, and who is not in the room; 0 for nobody
+ * @returns {Promise<Ticket>} */
+export const rejoin = (id, missing = 0) =>
+  ask(`${session(id)}/token`, { ...send("POST", { missing }), signal: soon() });
 
 /** Ends a session that is live. @param {string} id @returns {Promise<void>} */
 export const end = (id) => ask(`${session(id)}/end`, { method: "POST", signal: soon() });

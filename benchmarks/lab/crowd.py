@@ -77,6 +77,8 @@ class Witness(RoomLearner):
 
     tell: Tell
     heard_at = 0.0
+    met = 0
+    """The number of the coach who was there last."""
     told_at = 0.0
     """When they were last told that the line or the coach is lost."""
 
@@ -88,7 +90,7 @@ class Witness(RoomLearner):
         room = await super()._enter(url, token)
         self.tell("joined", number=self.joins)
         for participant in room.remote_participants.values():
-            self.tell("coach", identity=participant.identity)
+            self._meet(participant)
         room.on("participant_disconnected", self._on_departure)
         room.on("track_unsubscribed", self._on_silenced)
         room.on("reconnecting", self._on_reconnecting)
@@ -96,10 +98,14 @@ class Witness(RoomLearner):
 
     def _on_coach(self, participant: rtc.RemoteParticipant) -> None:
         super()._on_coach(participant)
-        self.tell("coach", identity=participant.identity)
+        self._meet(participant)
         self._told(False)
         if self.room is not None:
             self._spawn(self._knocked())
+
+    def _meet(self, participant: rtc.RemoteParticipant) -> None:
+        self.met = int(participant.identity.removeprefix("coach-"))
+        self.tell("coach", identity=participant.identity)
 
     async def _knocked(self) -> None:
         """Says at once that one is there, as the page does when a coach appears."""
@@ -196,6 +202,7 @@ class Learner:
         self._speech = speech
         self._tell = tell
         self._session = ""
+        self._missing = 0
         self._chance = random.Random(orders.seed * 1000 + number)
         self.renewed = asyncio.Event()
 
@@ -242,13 +249,24 @@ class Learner:
             await witness.leave()
 
     async def _look(self, witness: Witness) -> None:
-        """Finds out, as the page does, that the session ended when nobody could be told."""
+        """Finds out, as the page does, that the session ended when nobody could be told, and that
+        its coach is in another room of that name."""
         url = f"{self._orders.servers[0]}/api/v1/sessions/{self._session}/token"
         status: int | str = ""
+        alone = 0
         while status != 410:
-            await asyncio.sleep(_LOOKING)
-            if witness.room is not None and not witness.room.remote_participants:
+            await asyncio.sleep(_LOOKING / 2)
+            if witness.room is None or witness.room.remote_participants:
+                alone = 0
+                continue
+            alone += 1
+            if alone == 1 or not witness.met:
                 status, _ = await self._answer("POST", url, {})
+            elif alone % 2:
+                self._missing = witness.met
+                self.tell("alone", number=witness.met)
+                with suppress(TimeoutError):
+                    await witness.vanish()
         listed = await self._get("/api/v1/sessions")
         ended = next(one for one in listed if one["id"] == self._session)
         told = {"status": ended["status"], "reason": ended["reason"], "names": self._session}
@@ -293,7 +311,8 @@ class Learner:
                 await asyncio.sleep(0.02)
 
     async def _again(self) -> tuple[str, str]:
-        ticket = await self._post(f"/api/v1/sessions/{self._session}/token", {})
+        missing, self._missing = self._missing, 0
+        ticket = await self._post(f"/api/v1/sessions/{self._session}/token", {"missing": missing})
         return ticket["url"], ticket["token"]
 
     async def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:

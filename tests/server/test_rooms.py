@@ -251,6 +251,31 @@ async def test_who_has_a_live_session_is_told_which_to_go_on_with_it_or_end_it(
     assert (await ada.ask()).status_code == 201
 
 
+async def test_a_holder_whom_its_learner_misses_makes_way_for_another_once(rooms: Rooms) -> None:
+    """P: a coach that is well, in a room of that name which its learner is not in."""
+    ada = await rooms.account()
+    ticket = (await ada.ask()).json()
+    path, store = f"/api/v1/sessions/{ticket['session']}", rooms.eloquence.store
+
+    async def epoch() -> int:
+        return next(p.epoch for p in await store.pulses() if p.session_id == ticket["session"])
+
+    lease = await store.claim(ticket["session"], 1)
+    async with lease:
+        assert (await ada.post(f"{path}/token", missing=0)).status_code == 200
+        assert await epoch() == 1
+        for _ in range(2):
+            assert (await ada.post(f"{path}/token", missing=1)).status_code == 200
+            assert await epoch() == 2
+        await lease.lost.wait()
+    sent_for = await assigned(rooms, ticket["room"])
+    assert {one["epoch"] for one in sent_for} == {1, 2}
+    other = await rooms.account()
+    assert (await other.post(f"{path}/token", missing=2)).status_code == 404
+    assert (await ada.post(f"{path}/token", missing=-1)).status_code == 422
+    assert await epoch() == 2
+
+
 async def test_a_session_that_is_over_cannot_be_joined_and_ends_but_once(rooms: Rooms) -> None:
     ada = await rooms.account()
     ticket = (await ada.ask()).json()

@@ -370,6 +370,8 @@ class StandIn:
         self.begun: list[tuple[str | None, Message]] = []
         """Idempotency key and body of each session that was asked for."""
         self.rejoined: list[str] = []
+        self.missing: list[int] = []
+        """Whom those who joined again have missed."""
         self.ended: list[str] = []
         self.live: list[Message] = []
         """Sessions that are live in a room."""
@@ -550,6 +552,7 @@ class StandIn:
 
     async def _rejoin(self, request: web.Request) -> web.Response:
         self.rejoined.append(request.match_info["id"])
+        self.missing.append((await request.json())["missing"])
         return self._refusal("rejoin") or self._ticket(request.match_info["id"])
 
     async def _end(self, request: web.Request) -> web.Response:

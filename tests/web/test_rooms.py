@@ -337,6 +337,31 @@ def test_a_session_that_ended_when_nobody_could_be_told_leads_to_its_report(
     assert len(rooms.rejoined) == 2
 
 
+def test_whoever_stays_alone_joins_anew_and_says_whom_they_miss(page: Page, rooms: Any) -> None:
+    """P: the coach is well, in another room of the same name on another LiveKit server."""
+
+    async def apart(talk: Any) -> None:
+        if len(rooms.talks) > 1:
+            talk.coach = "coach-2"
+            await coach(talk)
+        else:
+            await talk.come()
+            await talk.ready()
+            await talk.tell("ParticipantDisconnected")
+
+    rooms.script = apart
+    page.clock.install()
+    begin(page)
+    expect(page.get_by_test_id("banner")).to_have_attribute("data-missing", "partner")
+    page.clock.run_for(6000)
+    until(page, lambda: len(rooms.missing) == 1)
+    page.clock.run_for(11_000)
+    state(page, "listening")
+    assert rooms.missing == [0, 1]
+    assert len(rooms.begun) == 1
+    assert rooms.talks[1].tracks == 1, "the microphone is in the new room"
+
+
 def test_ending_without_the_coach_is_told_to_the_server(page: Page, rooms: Any) -> None:
     async def leave(talk: Any) -> None:
         await talk.come()

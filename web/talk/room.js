@@ -25,6 +25,9 @@ const LATE = 5000;
 const NEVER = 20_000;
 /** Between two questions to the server whether the session is over. */
 const LOOK = 10_000;
+/** Alone in the room, after which it is joined anew: the partner may be in another one of that name,
+ * on a server that has lost sight of this one. */
+const ALONE = 10_000;
 /** How long somebody who was there may be missing. */
 const PATIENCE = 300_000;
 /** Between two attempts to join: at first, and at most. */
@@ -56,7 +59,7 @@ export async function library() {
 export class Room {
   /**
    * @param {{context: AudioContext, library: () => Promise<LiveKit>, enter: () => Promise<Ticket>,
-   *   again: (session: string) => Promise<Ticket>, end: (session: string) => Promise<unknown>}} ways
+   *   again: (session: string, missing: number) => Promise<Ticket>, end: (session: string) => Promise<unknown>}} ways
    *   to get into the room: the first time, and after that; and to end the session from outside
    * @param {Listener} listener
    */
@@ -103,11 +106,12 @@ export class Room {
     void this.join();
   }
 
-  /** Joins the room, again and again until it works or has no sense any more. */
-  async join() {
+  /** Joins the room, again and again until it works or has no sense any more.
+   * @param {number} [missing] the coach who is to make way for another, since it is elsewhere */
+  async join(missing = 0) {
     for (let wait = SOON; !this.over; wait = Math.min(2 * wait, SELDOM)) {
       try {
-        await this.attempt();
+        await this.attempt(missing);
         return;
       } catch (error) {
         if (this.over) return;
@@ -127,9 +131,10 @@ export class Room {
     }
   }
 
-  async attempt() {
+  /** @param {number} missing */
+  async attempt(missing) {
     const [livekit, ticket] = await Promise.all([
-      this.library(), this.session ? this.again(this.session) : this.enter(),
+      this.library(), this.session ? this.again(this.session, missing) : this.enter(),
     ]);
     this.session = ticket.session;
     if (this.over) return;
@@ -249,7 +254,7 @@ export class Room {
     const now = performance.now();
     if (this.room && this.met && gone > LATE && now - this.looked > LOOK) { // joining asks itself
       this.looked = now;
-      void this.look();
+      void (this.alone(now) ? this.joinAnew() : this.look());
     }
     if (now - this.changed > AT_FIRST && now - this.asked < ASK) return;
     if (this.room?.state !== "connected" || !navigator.onLine) return;
@@ -257,11 +262,28 @@ export class Room {
     this.publishMessage({ type: "joined" });
   }
 
+  /** Whether the line has been well for a while, and the partner is not at its other end.
+   * @param {number} now */
+  alone(now) {
+    const coach = [...(this.room?.remoteParticipants.values() ?? [])].some((one) => epochOf(one.identity) > 0);
+    return this.room?.state === "connected" && !coach && now - Math.max(this.since, this.changed) > ALONE;
+  }
+
+  /** Leaves the room for the one that has its name now. */
+  async joinAnew() {
+    const { room } = this;
+    this.room = null;
+    room?.removeAllListeners();
+    this.voice.stop();
+    await room?.disconnect(false);
+    await this.join(this.epoch);
+  }
+
   /** Asks the server whether the session is over: a partner who ended it while the line was down
    * could tell nobody. */
   async look() {
     try {
-      await this.again(this.session);
+      await this.again(this.session, 0);
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       if (error.status === 410 && !this.answered && !this.over) this.refused(error);

@@ -166,9 +166,23 @@ class Rooms:
             raise
         return self._ticket(made.session_id, made.room, account)
 
-    async def ticket(self, session_id: str, account: Account) -> Ticket:
-        """A fresh token to join a session again. Raises SessionEndedError when it is over."""
+    async def ticket(self, session_id: str, account: Account, *, missing: int = 0) -> Ticket:
+        """A fresh token to join a session again. Raises SessionEndedError when it is over.
+
+        The holder of the epoch that is `missing` makes way for another. LiveKit servers that have
+        lost what Redis knew of a room may each hold one of its name, and then a coach is well, and
+        alone: none but its learner can tell.
+        """
         place = await self._own(self._store.requests.place(session_id), account)
+        if missing:
+            following = await self._store.take_over(session_id, missing)
+            if following is not None:
+                log.warning(
+                    "session %s: its learner misses its holder: epoch %d begins",
+                    session_id,
+                    following,
+                )
+                await self.livekit.dispatch_again(place.room, session_id, following)
         return await self._again(place.session_id, place.room, account)
 
     async def ticket_for(

@@ -37,6 +37,15 @@ class TokenRequest(BaseModel):
     permissions: dict[str, Any] = {}
 
 
+class Rejoining(BaseModel):
+    """Why one joins again. `missing` is the epoch of the coach whom one has met, and who has not
+    been in the room for a while although the line is well."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    missing: int = Field(default=0, ge=0)
+
+
 @router.post("/api/v1/sessions", status_code=201)
 @router.post("/api/sessions", status_code=201, include_in_schema=False)
 async def ask(
@@ -57,11 +66,14 @@ async def ask(
 
 
 @router.post("/api/v1/sessions/{session_id}/token")
-async def rejoin(request: Request, who: Signed, session_id: str) -> dict[str, Any]:
-    """A fresh token for a live session (`Ticket`)."""
+async def rejoin(
+    request: Request, who: Signed, session_id: str, rejoining: Rejoining | None = None
+) -> dict[str, Any]:
+    """A fresh token for a live session (`Ticket`); a coach that is `missing` is replaced."""
     rooms = _rooms(request)
     await _count_token(request, who)
-    return asdict(await rooms.ticket(session_id, who))
+    missing = rejoining.missing if rejoining is not None else 0
+    return asdict(await rooms.ticket(session_id, who, missing=missing))
 
 
 @router.post("/api/v1/sessions/{session_id}/end", status_code=204)
