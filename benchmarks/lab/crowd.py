@@ -51,7 +51,7 @@ _PAUSE = (0.6, 1.6)
 _UNANSWERED = 8.0
 """Seconds without an answer after which they speak again."""
 _LOOKING = 10.0
-"""Seconds between two looks at whether the session is over, with no coach in the room."""
+"""Seconds between two questions to the server where the coach is, when it is not in the room."""
 _ASKING = 150.0
 """Seconds for which they try to come back."""
 _KEPT = ("resumed", "index", "speaker", "state", "segment", "code", "status", "reason")
@@ -106,6 +106,11 @@ class Witness(RoomLearner):
     def _meet(self, participant: rtc.RemoteParticipant) -> None:
         self.met = int(participant.identity.removeprefix("coach-"))
         self.tell("coach", identity=participant.identity)
+
+    @property
+    def alone(self) -> bool:
+        """Whether nobody else is in the room that one is in."""
+        return self.room is not None and not self.room.remote_participants
 
     async def _knocked(self) -> None:
         """Says at once that one is there, as the page does when a coach appears."""
@@ -202,7 +207,6 @@ class Learner:
         self._speech = speech
         self._tell = tell
         self._session = ""
-        self._missing = 0
         self._chance = random.Random(orders.seed * 1000 + number)
         self.renewed = asyncio.Event()
 
@@ -256,17 +260,13 @@ class Learner:
         alone = 0
         while status != 410:
             await asyncio.sleep(_LOOKING / 2)
-            if witness.room is None or witness.room.remote_participants:
-                alone = 0
-                continue
-            alone += 1
-            if alone == 1 or not witness.met:
-                status, _ = await self._answer("POST", url, {})
-            elif alone % 2:
-                self._missing = witness.met
-                self.tell("alone", number=witness.met)
-                with suppress(TimeoutError):
-                    await witness.vanish()
+            alone = alone + 1 if witness.alone else 0
+            if alone % 2:
+                status, _ = await self._answer("POST", url, {"missing": witness.met})
+                if status == 200 and witness.alone and witness.met:
+                    self.tell("alone", number=witness.met)
+                    with suppress(TimeoutError):
+                        await witness.vanish()
         listed = await self._get("/api/v1/sessions")
         ended = next(one for one in listed if one["id"] == self._session)
         told = {"status": ended["status"], "reason": ended["reason"], "names": self._session}
@@ -311,8 +311,7 @@ class Learner:
                 await asyncio.sleep(0.02)
 
     async def _again(self) -> tuple[str, str]:
-        missing, self._missing = self._missing, 0
-        ticket = await self._post(f"/api/v1/sessions/{self._session}/token", {"missing": missing})
+        ticket = await self._post(f"/api/v1/sessions/{self._session}/token", {})
         return ticket["url"], ticket["token"]
 
     async def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:

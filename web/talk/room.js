@@ -23,11 +23,8 @@ const AT_FIRST = 3000;
 /** Without the partner: until that is said, and until it is given up, the first time. */
 const LATE = 5000;
 const NEVER = 20_000;
-/** Between two questions to the server whether the session is over. */
+/** Between two questions to the server where the partner is, of whoever is alone in the room. */
 const LOOK = 10_000;
-/** Alone in the room, after which it is joined anew: the partner may be in another one of that name,
- * on a server that has lost sight of this one. */
-const ALONE = 10_000;
 /** How long somebody who was there may be missing. */
 const PATIENCE = 300_000;
 /** Between two attempts to join: at first, and at most. */
@@ -81,7 +78,7 @@ export class Room {
     this.missing = null;
     /** When something last changed between the two, and when the partner was last asked. */
     this.changed = this.asked = performance.now();
-    /** When the server was last asked whether the session is over. */
+    /** When the server was last asked where the partner is. */
     this.looked = -LOOK;
     /** The newest coach that was seen. */
     this.epoch = 0;
@@ -107,13 +104,14 @@ export class Room {
   }
 
   /** Joins the room, again and again until it works or has no sense any more.
-   * @param {number} [missing] the coach who is to make way for another, since it is elsewhere */
-  async join(missing = 0) {
+   * @param {Ticket | null} [ticket] for the first attempt */
+  async join(ticket = null) {
     for (let wait = SOON; !this.over; wait = Math.min(2 * wait, SELDOM)) {
       try {
-        await this.attempt(missing);
+        await this.attempt(ticket);
         return;
       } catch (error) {
+        ticket = null;
         if (this.over) return;
         if (error instanceof Problem) {
           if (this.refused(error)) return;
@@ -131,10 +129,10 @@ export class Room {
     }
   }
 
-  /** @param {number} missing */
-  async attempt(missing) {
+  /** @param {Ticket | null} given */
+  async attempt(given) {
     const [livekit, ticket] = await Promise.all([
-      this.library(), this.session ? this.again(this.session, missing) : this.enter(),
+      this.library(), given ?? (this.session ? this.again(this.session, 0) : this.enter()),
     ]);
     this.session = ticket.session;
     if (this.over) return;
@@ -252,9 +250,9 @@ export class Room {
     }
     if (!this.met && gone > LATE) this.miss("late");
     const now = performance.now();
-    if (this.room && this.met && gone > LATE && now - this.looked > LOOK) { // joining asks itself
+    if (this.met && this.alone() && now - this.looked > LOOK) {
       this.looked = now;
-      void (this.alone(now) ? this.joinAnew() : this.look());
+      void this.look();
     }
     if (now - this.changed > AT_FIRST && now - this.asked < ASK) return;
     if (this.room?.state !== "connected" || !navigator.onLine) return;
@@ -262,32 +260,33 @@ export class Room {
     this.publishMessage({ type: "joined" });
   }
 
-  /** Whether the line has been well for a while, and the partner is not at its other end.
-   * @param {number} now */
-  alone(now) {
-    const coach = [...(this.room?.remoteParticipants.values() ?? [])].some((one) => epochOf(one.identity) > 0);
-    return this.room?.state === "connected" && !coach && now - Math.max(this.since, this.changed) > ALONE;
+  /** Whether the line has been well for a while, and the partner is not at its other end. */
+  alone() {
+    if (this.answered || this.over || this.room?.state !== "connected") return false;
+    const there = [...this.room.remoteParticipants.values()].some((one) => epochOf(one.identity) > 0);
+    return !there && performance.now() - Math.max(this.since, this.changed) > LATE;
   }
 
-  /** Leaves the room for the one that has its name now. */
-  async joinAnew() {
+  /** Asks the server, and joins the room anew. A partner who ended the session while the line was
+   * down could tell nobody; or waits in another room of that name, on a server that lost sight of
+   * this one. */
+  async look() {
+    /** @type {Ticket} */
+    let ticket;
+    try {
+      ticket = await this.again(this.session, this.epoch);
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      if (error.status === 410 && !this.answered && !this.over) this.refused(error);
+      return;
+    }
+    if (!this.alone()) return;
     const { room } = this;
     this.room = null;
     room?.removeAllListeners();
     this.voice.stop();
-    await room?.disconnect(false);
-    await this.join(this.epoch);
-  }
-
-  /** Asks the server whether the session is over: a partner who ended it while the line was down
-   * could tell nobody. */
-  async look() {
-    try {
-      await this.again(this.session, 0);
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error;
-      if (error.status === 410 && !this.answered && !this.over) this.refused(error);
-    }
+    void room?.disconnect(false);
+    await this.join(ticket);
   }
 
   /** Something has changed: the partner may be there now. */
