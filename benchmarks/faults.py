@@ -99,28 +99,36 @@ async def steady(lab: Laboratory, result: Result) -> None:
     for worker in lab.workers:
         if not await lab.healthy(worker):
             result.broken.append("a worker did not become healthy again")
-    for number, session in lab.live().items():
-        stored = [
-            e for e in lab.events if e.get("session") == session and e.get("type") == "turn_stored"
-        ]
-        if len(stored) > _YOUNG:
-            await lab.order(f"renew {number}")
+
+    def turns(session: str) -> int:
+        return sum(
+            e.get("session") == session and e.get("type") == "turn_stored" for e in lab.events
+        )
+
+    renewed: set[str] = set()
+    most = _YOUNG
+
+    def old() -> list[tuple[int, str]]:
+        known = lab.live().items()
+        return [one for one in known if turns(one[1]) > most and one[1] not in renewed]
 
     def talking() -> bool:
         live = lab.live()
-        return len(live) == lab.design.learners and all(
-            sum(
-                1
-                for e in lab.events
-                if e.get("session") == session and e.get("type") == "turn_stored"
-            )
-            in range(1, _YOUNG + 3)
-            for session in live.values()
-        )
+        young = all(1 <= turns(session) <= _YOUNG + 2 for session in live.values())
+        return young and len(live) == lab.design.learners
 
-    await asyncio.sleep(0.3)
-    if not await lab.until(talking, 90.0):
-        result.broken.append(f"of {lab.design.learners} learners {len(lab.live())} could talk")
+    limit = time.monotonic() + 90.0
+    while True:
+        for number, session in old():
+            renewed.add(session)
+            await lab.order(f"renew {number}")
+        most = _YOUNG + 2  # who grows older while another begins is renewed as well
+        await asyncio.sleep(0.3)
+        if not await lab.until(lambda: talking() or bool(old()), limit - time.monotonic()):
+            result.broken.append(f"of {lab.design.learners} learners {len(lab.live())} could talk")
+            return
+        if talking():
+            return
 
 
 async def gone_on(
