@@ -120,8 +120,9 @@ async def test_a_killed_conversation_goes_on_in_another_process(first: Worker, s
         before = await site.product.store.get(ticket.session)
         holder = await first.holder(ticket.session)
         killed = asyncio.get_running_loop().time()
+        ready = learner.count("ready")
         holder.kill()
-        await learner.until(lambda: learner.count("ready", resumed=True) > 0)
+        await learner.until(lambda: learner.count("ready") > ready)
         await learner.until(lambda: learner.heard_after(killed + 0.3) is not None)
         heard = learner.heard_after(killed + 0.3)
         assert heard is not None
@@ -198,9 +199,10 @@ async def test_a_worker_that_is_to_stop_ends_no_conversation(
             children = two.children
             two.signal(signal.SIGTERM)
             await two.until(lambda found: found["draining"])
+            ready = learner.count("ready")
             two.signal(signal.SIGTERM)
             await two.ended(within=2.0)
-            await learner.until(lambda: learner.count("ready", resumed=True) > 0)
+            await learner.until(lambda: learner.count("ready") > ready)
             await one.holder(ticket.session, epoch=2)
             await site.ended(ticket, learner)
         await until_gone(children)
