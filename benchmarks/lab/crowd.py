@@ -50,7 +50,7 @@ _PAUSE = (0.6, 1.6)
 """Seconds of the coach's silence after which a learner speaks."""
 _UNANSWERED = 8.0
 """Seconds without an answer after which they speak again."""
-_LOOKING = 10.0
+_LOOKING = 10
 """Seconds between two questions to the server where the coach is, when it is not in the room."""
 _ASKING = 150.0
 """Seconds for which they try to come back."""
@@ -110,7 +110,9 @@ class Witness(RoomLearner):
     @property
     def alone(self) -> bool:
         """Whether nobody else is in the room that one is in."""
-        return self.room is not None and not self.room.remote_participants
+        if self.room is None or self.room.remote_participants:
+            return False
+        return self.room.connection_state == rtc.ConnectionState.CONN_CONNECTED
 
     async def _knocked(self) -> None:
         """Says at once that one is there, as the page does when a coach appears."""
@@ -259,9 +261,9 @@ class Learner:
         status: int | str = ""
         alone = 0
         while status != 410:
-            await asyncio.sleep(_LOOKING / 2)
+            await asyncio.sleep(1.0)
             alone = alone + 1 if witness.alone else 0
-            if alone % 2:
+            if alone % _LOOKING == _LOOKING // 2:
                 status, _ = await self._answer("POST", url, {"missing": witness.met})
                 if status == 200 and witness.alone and witness.met:
                     self.tell("alone", number=witness.met)

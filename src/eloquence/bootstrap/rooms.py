@@ -174,7 +174,8 @@ class Rooms:
         alone: none but its learner can tell.
         """
         place = await self._own(self._store.requests.place(session_id), account)
-        if missing:
+        ticket = await self._again(place.session_id, place.room, account)
+        if missing:  # and LiveKit answers: nobody makes way for one who cannot come
             following = await self._store.take_over(session_id, missing)
             if following is not None:
                 log.warning(
@@ -183,7 +184,7 @@ class Rooms:
                     following,
                 )
                 await self.livekit.dispatch_again(place.room, session_id, following)
-        return await self._again(place.session_id, place.room, account)
+        return ticket
 
     async def ticket_for(
         self, room: str, account: Account, *, rights: Rights = ALL_RIGHTS
