@@ -263,7 +263,7 @@ class Learner:
         while status != 410:
             await asyncio.sleep(1.0)
             alone = alone + 1 if witness.alone else 0
-            if alone % _LOOKING == _LOOKING // 2:
+            if alone % _LOOKING == _LOOKING // 2:  # as the page: after 5 s, and then each 10 s
                 status, _ = await self._answer("POST", url, {"missing": witness.met})
                 if status == 200 and witness.alone and witness.met:
                     self.tell("alone", number=witness.met)

@@ -244,7 +244,7 @@ def test_a_page_that_was_offline_comes_back_to_the_same_session(
     expect(said(page, "learner").first).to_be_visible(timeout=60_000)
     page.context.set_offline(True)
     banner = page.get_by_test_id("banner")
-    expect(banner).to_contain_text("Connexion perdue", timeout=5000)
+    expect(banner).to_contain_text("Connexion perdue", timeout=2000)
     page.wait_for_timeout(1000 * seconds)
     page.context.set_offline(False)
     began = time.monotonic()

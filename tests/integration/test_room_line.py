@@ -210,6 +210,7 @@ async def test_a_learner_who_vanishes_comes_back_to_the_same_conversation(
         ready = learner.count("ready")
         await learner.vanish()
         await learner.until(lambda: learner.count("ready") > ready)
+        assert learner.count("ready") == ready + 1
         welcome = learner.said("ready")[ready]
         assert isinstance(welcome, protocol.Ready)
         assert welcome.resumed

@@ -292,7 +292,7 @@ def test_a_room_that_cannot_be_reached_is_tried_again(page: Page, rooms: Any) ->
     assert 3 <= tries <= 5, "0.3, 0.6, 1.2, 2.4, 4.8 s between them"
     rooms.reachable = True
     page.evaluate("window.dispatchEvent(new Event('online'))")
-    expect(page.get_by_test_id("banner")).to_have_text("Vous revoilà.", timeout=3000)
+    expect(page.get_by_test_id("banner")).to_have_text("Vous revoilà.", timeout=1000)
 
 
 def test_going_offline_is_said_at_once(page: Page, rooms: Any) -> None:
@@ -300,7 +300,7 @@ def test_going_offline_is_said_at_once(page: Page, rooms: Any) -> None:
     begin(page)
     state(page, "listening")
     page.evaluate("window.dispatchEvent(new Event('offline'))")
-    expect(page.get_by_test_id("banner")).to_contain_text("Connexion perdue", timeout=3000)
+    expect(page.get_by_test_id("banner")).to_contain_text("Connexion perdue", timeout=500)
 
 
 def test_a_session_that_ended_meanwhile_leads_to_its_report(page: Page, rooms: Any) -> None:
